@@ -1,0 +1,168 @@
+"""The maze task: options, samples, and the way to demonstrations and grades."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from vilasr.errors import InputError
+from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for, reject_unknown_options
+from vilasr.tasks.maze.demonstrate import demonstrate
+from vilasr.tasks.maze.grade import grade_drawing
+from vilasr.tasks.maze.grid import ALGORITHMS, Maze, make_maze
+from vilasr.tasks.maze.paint import paint
+from vilasr.tasks.maze.questions import LETTERS, YES_OR_NO, Puzzle, end_puzzle, shortest_puzzle, valid_puzzle
+from vilasr.tasks.maze.style import heldout_style, seen_style
+from vilasr.tasks.maze.truth import Truth
+from vilasr.types import AnswerType, Rollout, Sample
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+
+QUESTIONS = ("end", "valid", "shortest")
+SIZES = (3, 8)
+LENGTHS = (2, 20)
+
+_ALLOWED = {
+    "question": "end|valid|shortest|mixed",
+    "size": "3-6 (a number or a range within 3-8)",
+    "styles": "seen|heldout",
+    "algorithm": "dfs|wilson|percolation|any",
+    "length": "2-20 (a number or a range within it)",
+}
+_MAKERS: dict[str, Callable[[Maze, tuple[int, int], random.Random], Puzzle | None]] = {
+    "end": end_puzzle,
+    "valid": valid_puzzle,
+    "shortest": shortest_puzzle,
+}
+_MAX_TRIES = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MazeOptions:
+    """Read from strings by `read_options`; ranges include both ends."""
+
+    question: str = "end"
+    sizes: tuple[int, int] = (3, 6)
+    heldout: bool = False
+    algorithm: str = "any"
+    lengths: tuple[int, int] = LENGTHS
+
+
+class MazeTask:
+    """Mazes of 3 x 3 to 8 x 8 cells, drawn in random styles; three types of question.
+
+    Options: `question` (end, valid, shortest, or mixed: 80, 10 and 10 %), `size`, `styles`, `algorithm` (any: 65 %
+    depth first, 20 % Wilson, 15 % percolation), `length` of the path.
+    """
+
+    name = "maze"
+    version = 1
+
+    def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] | None = None) -> Sample:
+        """Sample `index` of a split; see `Truth` for its metadata.
+
+        Raises:
+            InputError: for an unknown split or option, a bad value, or a length that no maze of the size has.
+        """
+        chosen = read_options(tuple(sorted((options or {}).items())))
+        rng = generator_for(self.name, self.version, split, seed, index)
+        question = chosen.question if chosen.question != "mixed" else _mixed_question(rng)
+        maze, algorithm, puzzle = _puzzle(question, chosen, rng)
+        style = (heldout_style if chosen.heldout else seen_style)(maze.n, rng)
+        truth = Truth(
+            question_type=question,
+            maze=maze,
+            size=style.size,
+            xs=tuple(style.columns(maze.n)),
+            ys=tuple(style.rows(maze.n)),
+            start=puzzle.start,
+            letters=puzzle.letters,
+            moves=puzzle.moves,
+            crossing=puzzle.crossing,
+            goal=puzzle.goal,
+        )
+        image = paint(maze, style, start=puzzle.start, letters=puzzle.letters, path=truth.path if puzzle.shown else ())
+        metadata = truth.to_metadata() | {"algorithm": algorithm, "style": style.name, "heldout": style.heldout}
+        return Sample(
+            id=f"{self.name}/{split}/{seed}/{index}",
+            task=self.name,
+            question=puzzle.text,
+            images=(image,),
+            options={"end": LETTERS, "valid": YES_OR_NO, "shortest": ()}[question],
+            answer=puzzle.answer,
+            answer_type=AnswerType.NUMBER if question == "shortest" else AnswerType.CHOICE,
+            metadata=metadata,
+        )
+
+    def demonstrate(
+        self, sample: Sample, rng: random.Random, *, frame: FramePoint, drawing: bool = True, mistake: bool = False
+    ) -> Demonstration:
+        return demonstrate(sample, rng, frame=frame, drawing=drawing, mistake=mistake)
+
+    def grade_drawing(self, sample: Sample, rollout: Rollout) -> DrawingGrade:
+        return grade_drawing(sample, rollout)
+
+
+def _mixed_question(rng: random.Random) -> str:
+    chance = rng.random()
+    return "end" if chance < 0.8 else "valid" if chance < 0.9 else "shortest"
+
+
+def _puzzle(question: str, options: MazeOptions, rng: random.Random) -> tuple[Maze, str, Puzzle]:
+    """A maze that has room for a question of the wanted length, the algorithm that made it, and the question."""
+    low, high = options.sizes
+    for _ in range(_MAX_TRIES):
+        n = low + int((high - low + 1) * rng.random())
+        algorithm = options.algorithm
+        if algorithm == "any":
+            chance = rng.random()
+            algorithm = "dfs" if chance < 0.65 else "wilson" if chance < 0.85 else "percolation"
+        maze = make_maze(n, algorithm, rng)
+        puzzle = _MAKERS[question](maze, options.lengths, rng)
+        if puzzle is not None:
+            return maze, algorithm, puzzle
+    raise InputError(
+        "option length of task maze",
+        expected=f"a length that paths in mazes of {low} to {high} cells a side have",
+        got="-".join(str(length) for length in options.lengths),
+        remedy="Give shorter lengths or larger sizes.",
+    )
+
+
+@lru_cache
+def read_options(pairs: tuple[tuple[str, str], ...]) -> MazeOptions:
+    """The options from (key, value) pairs, with defaults for the rest.
+
+    Raises:
+        InputError: for an unknown key or a bad value; the message lists what is allowed.
+    """
+    given = dict(pairs)
+    reject_unknown_options("maze", given, _ALLOWED)
+    default = MazeOptions()
+    return MazeOptions(
+        question=_one_of("question", given.get("question", default.question), (*QUESTIONS, "mixed")),
+        sizes=_range("size", given["size"], SIZES) if "size" in given else default.sizes,
+        heldout=_one_of("styles", given.get("styles", "seen"), ("seen", "heldout")) == "heldout",
+        algorithm=_one_of("algorithm", given.get("algorithm", default.algorithm), (*ALGORITHMS, "any")),
+        lengths=_range("length", given["length"], LENGTHS) if "length" in given else default.lengths,
+    )
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise InputError(f"option {key} of task maze", expected="one of " + ", ".join(allowed), got=repr(value))
+    return value
+
+
+def _range(key: str, value: str, limits: tuple[int, int]) -> tuple[int, int]:
+    """ "4" is (4, 4), "3-6" is (3, 6)."""
+    match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", value)
+    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not (limits[0] <= low <= high <= limits[1]):
+        expected = f"a number or a range like {limits[0]}-{limits[1]}, within {limits[0]} to {limits[1]}"
+        raise InputError(f"option {key} of task maze", expected=expected, got=repr(value))
+    return (low, high)

@@ -1,0 +1,116 @@
+"""What every task promises, whatever its world."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from vilasr.errors import InputError
+from vilasr.scoring import score_answer
+from vilasr.tasks import SPLITS, TASK_NAMES, task_named
+from vilasr.types import AnswerType
+
+CASES = [
+    ("maze", {}),
+    ("maze", {"question": "valid"}),
+    ("maze", {"question": "shortest"}),
+    ("maze", {"question": "mixed", "size": "3-8", "styles": "heldout"}),
+    ("marks", {}),
+]
+every_case = pytest.mark.parametrize(("name", "options"), CASES, ids=lambda value: str(value))
+
+
+def whole_pixels(_image_index, point):
+    return (round(point[0]), round(point[1]))
+
+
+def content(sample):
+    image = sample.images[0]
+    return hash((image.size, image.tobytes(), sample.question))
+
+
+def test_every_named_task_has_a_case():
+    assert {name for name, _ in CASES} == set(TASK_NAMES)
+
+
+@every_case
+def test_the_same_arguments_give_the_same_sample(name, options):
+    task = task_named(name)
+    for index in range(20):
+        one, other = task.generate("train", index, 3, options), task_named(name).generate("train", index, 3, options)
+        assert content(one) == content(other)
+        assert replace(one, images=()) == replace(other, images=())
+
+
+@every_case
+def test_the_gold_answer_is_there_and_scores_full_and_a_wrong_one_less(name, options):
+    task = task_named(name)
+    for index in range(60):
+        sample = task.generate("test", index, 0, options)
+        assert sample.id.startswith(f"{name}/test/0/{index}")
+        assert sample.task == name
+        assert score_answer(sample, sample.answer).value == 1.0
+        if sample.answer_type is AnswerType.CHOICE:
+            letters = [chr(ord("A") + number) for number in range(len(sample.options))]
+            assert sample.answer in letters
+            wrong = [letter for letter in letters if letter != sample.answer]
+        else:
+            assert sample.options == ()
+            wrong = [str(float(sample.answer) * 3)]
+        assert all(score_answer(sample, answer).value < 1.0 for answer in wrong)
+
+
+@every_case
+def test_metadata_is_json_and_enough_to_demonstrate_from(name, options):
+    task = task_named(name)
+    for index in range(20):
+        sample = task.generate("train", index, 0, options)
+        loaded = json.loads(json.dumps(dict(sample.metadata), allow_nan=False))
+        assert loaded == sample.metadata
+        again = replace(sample, metadata=loaded)
+        one = task.demonstrate(sample, random.Random(5), frame=whole_pixels, mistake=True)
+        assert one == task.demonstrate(again, random.Random(5), frame=whole_pixels, mistake=True)
+
+
+@every_case
+def test_gold_letters_are_balanced(name, options):
+    task = task_named(name)
+    samples = (task.generate("train", index, 9, options) for index in range(4000))
+    answers = Counter((sample.options, sample.answer) for sample in samples if sample.answer_type is AnswerType.CHOICE)
+    for texts in {texts for texts, _ in answers}:
+        counts = [answers[texts, chr(ord("A") + number)] for number in range(len(texts))]
+        if sum(counts) >= 3000:
+            assert max(abs(count / sum(counts) - 1 / len(texts)) for count in counts) < 0.025
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_no_content_recurs_over_splits_seeds_and_ten_thousand_samples(name):
+    task = task_named(name)
+    seen = set()
+    num = 0
+    for split in SPLITS:
+        for seed in (0, 1):
+            for index in range(1700):
+                seen.add(content(task.generate(split, index, seed)))
+                num += 1
+    assert num == len(seen) == 10_200
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_unknown_arguments_are_refused_with_what_is_allowed(name):
+    task = task_named(name)
+    with pytest.raises(InputError, match="split: expected one of train, validation, test; got 'dev'"):
+        task.generate("dev", 0, 0)
+    with pytest.raises(InputError, match=f"option of task {name}: expected one of .*; got 'colour'"):
+        task.generate("train", 0, 0, {"colour": "red"})
+    with pytest.raises(InputError, match="index: expected a whole number from 0; got -1"):
+        task.generate("train", -1, 0)
+
+
+def test_an_unknown_task_is_refused_with_the_names_there_are():
+    with pytest.raises(InputError, match=r"task: expected one of maze.*; got 'chess'"):
+        task_named("chess")
