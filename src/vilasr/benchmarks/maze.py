@@ -1,0 +1,108 @@
+"""The generated maze benchmarks, and what reports want to know about a maze rollout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from vilasr.errors import DataError
+from vilasr.scoring import RolloutFacts, extract_answer, facts_of
+from vilasr.tasks import DrawingGrade, task_named
+from vilasr.types import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vilasr.types import Rollout, Sample
+
+LENGTH_BUCKETS = ((2, 4), (5, 8), (9, 13), (14, 20))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MazeBenchmark:
+    """Mazes of the test split, made on the spot.
+
+    Attributes:
+        parts: options of the maze task; sample i is made with `parts[i % len(parts)]`, so that any number of samples
+            holds all parts.
+        num: its full size.
+    """
+
+    name: str
+    parts: tuple[Mapping[str, str], ...] = field(default_factory=lambda: ({},))
+    num: int = 2000
+
+    def samples(self, num: int | None = None, seed: int = 0) -> Iterator[Sample]:
+        """The first `num` (default: all) samples; another `seed` is another set of the same kind.
+
+        Sample ids are "<benchmark>/test/<seed>/<index>", because the same index with other options is another maze.
+        """
+        task = task_named("maze")
+        for index in range(self.num if num is None else num):
+            sample = task.generate("test", index, seed, self.parts[index % len(self.parts)])
+            yield replace(sample, id=f"{self.name}/test/{seed}/{index}")
+
+
+MAZE_BENCHMARKS = (
+    MazeBenchmark(name="maze", parts=({"question": "end", "size": "3-6"},)),
+    MazeBenchmark(
+        name="maze-ood",
+        parts=(
+            {"question": "end", "size": "3-6", "styles": "heldout"},
+            {"question": "end", "size": "7-8", "styles": "seen"},
+            {"question": "end", "size": "3-6", "styles": "heldout"},
+            {"question": "end", "size": "7-8", "styles": "heldout"},
+        ),
+    ),
+    MazeBenchmark(name="maze-valid", parts=({"question": "valid", "size": "3-6"},)),
+    MazeBenchmark(name="maze-shortest", parts=({"question": "shortest", "size": "3-6"},)),
+)
+
+
+def maze_facts(rollout: Rollout, *, drawing: bool) -> RolloutFacts:
+    """Score, groups, drawing grade and agreement of one rollout; `drawing` says whether it was allowed to draw."""
+    groups = maze_groups(rollout.sample)
+    try:
+        grade = task_named("maze").grade_drawing(rollout.sample, rollout) if drawing else None
+    except DataError:  # mazes of other people come without the truth about their cells
+        grade = None
+    if grade is None:
+        return facts_of(rollout, groups=groups)
+    return facts_of(rollout, groups=groups, drawing_score=grade.score, agrees=drawing_agrees(rollout, grade))
+
+
+def maze_groups(sample: Sample) -> tuple[str, ...]:
+    """Names of the groups of a sample, from its metadata; a key that is not there gives no group."""
+    known = sample.metadata
+    groups = []
+    if isinstance(known.get("heldout"), bool) and isinstance(known.get("n"), int):
+        styles, sizes = "held-out" if known["heldout"] else "seen", "3-6" if known["n"] <= 6 else "7-8"
+        groups.append(f"part={styles} styles, sizes {sizes}")
+    groups += [
+        f"{name}={known[key]}"
+        for name, key in (("question", "question_type"), ("size", "n"), ("style", "style"), ("algorithm", "algorithm"))
+        if isinstance(known.get(key), (str, int))
+    ]
+    length = known.get("length")
+    if isinstance(length, int):
+        groups += [f"length={low}-{high}" for low, high in LENGTH_BUCKETS if low <= length <= high]
+    return tuple(groups)
+
+
+def drawing_agrees(rollout: Rollout, grade: DrawingGrade) -> bool | None:
+    """Whether the answer is the one that the marks on the last image show, right or wrong.
+
+    "end": the letter where the last line ends. "shortest": the number of lines. "valid": a box stands for "No". None
+    without an answer or without marks.
+    """
+    answer = extract_answer(rollout.answer, rollout.sample.answer_type, rollout.sample.options).value
+    if answer is None or not grade.num_graded:
+        return None
+    question = rollout.sample.metadata.get("question_type")
+    if question == "end":
+        return bool(grade.details.get("ends_in") == answer)
+    if question == "shortest":
+        return answer == grade.num_graded
+    has_box = any(isinstance(mark, Box) for mark in rollout.images[-1].instances)
+    chosen = dict(zip("AB", rollout.sample.options, strict=False)).get(str(answer))
+    return has_box == (chosen == "No")

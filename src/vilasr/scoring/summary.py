@@ -1,0 +1,183 @@
+"""Statistics over many rollouts. What is kept of a rollout is a few numbers, so any run fits in memory."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from vilasr.scoring.reflection import is_reflective
+from vilasr.scoring.score import score_answer
+from vilasr.types import Rollout, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolloutFacts:
+    """What statistics need of one rollout.
+
+    Attributes:
+        score: 0..1; None when unscored.
+        groups: names of the groups it belongs to: "size=4".
+        num_drawings: executed drawing actions.
+        num_drawn_images: images that drawing appended.
+        errors: kinds of the model mistakes, one a mistake.
+        drawing_score: 0..1, the drawing against the truth; None when nobody graded it.
+        agrees: whether the answer is the one that the drawing shows; None when unknown.
+    """
+
+    sample_id: str
+    sibling: int
+    status: Status
+    score: float | None
+    groups: tuple[str, ...] = ()
+    num_turns: int
+    num_drawings: int
+    num_drawn_images: int
+    is_reflective: bool
+    errors: tuple[str, ...] = ()
+    drawing_score: float | None = None
+    agrees: bool | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Estimate:
+    """A mean with its uncertainty over `num` samples.
+
+    Attributes:
+        mean: None over nothing.
+        stderr: standard error of the mean; None below two samples.
+        ci95: seeded bootstrap interval; the whole range 0..1 below two samples, which say nothing about the spread.
+    """
+
+    mean: float | None
+    stderr: float | None
+    ci95: tuple[float, float]
+    num: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """All statistics of one run. Rates are shares of all rollouts and `answered + truncated + error` is 1."""
+
+    num_samples: int
+    num_rollouts: int
+    score: Estimate
+    num_unscored: int
+    answered_rate: float
+    truncated_rate: float
+    error_rate: float
+    mean_turns: float
+    mean_drawings: float
+    mean_drawn_images: float
+    reflection_rate: float
+    drawing_score: float | None
+    drawing_agreement: float | None
+    seconds: float
+    statuses: dict[str, int]
+    errors: dict[str, int]
+    groups: dict[str, Estimate]
+
+
+def facts_of(
+    rollout: Rollout,
+    *,
+    groups: tuple[str, ...] = (),
+    drawing_score: float | None = None,
+    agrees: bool | None = None,
+) -> RolloutFacts:
+    """Score one rollout and keep what statistics need of it."""
+    return RolloutFacts(
+        sample_id=rollout.sample.id,
+        sibling=rollout.sibling,
+        status=rollout.status,
+        score=score_answer(rollout.sample, rollout.answer).value,
+        groups=groups,
+        num_turns=len(rollout.turns),
+        num_drawings=len(rollout.actions),
+        num_drawn_images=sum(image.parent is not None for image in rollout.images),
+        is_reflective=is_reflective(rollout),
+        errors=tuple(turn.error.kind.value for turn in rollout.turns if turn.error),
+        drawing_score=drawing_score,
+        agrees=agrees,
+        seconds=rollout.seconds,
+    )
+
+
+def summarise(facts: Iterable[RolloutFacts], *, seed: int = 0) -> Summary:
+    """Statistics of one run; `seed` is the bootstrap's.
+
+    Siblings of a sample are not independent, so scores are averaged within each sample first and the uncertainty is
+    that over samples. A rollout without an answer scores 0 and counts.
+    """
+    rows = list(facts)
+    by_group: dict[str, list[RolloutFacts]] = defaultdict(list)
+    for row in rows:
+        for group in row.groups:
+            by_group[group].append(row)
+    return Summary(
+        num_samples=len({row.sample_id for row in rows}),
+        num_rollouts=len(rows),
+        score=estimate_score(rows, seed=seed),
+        num_unscored=sum(row.score is None for row in rows),
+        answered_rate=_mean([row.status is Status.ANSWERED for row in rows]),
+        truncated_rate=_mean([row.status.is_truncated for row in rows]),
+        error_rate=_mean([row.status is not Status.ANSWERED and not row.status.is_truncated for row in rows]),
+        mean_turns=_mean([row.num_turns for row in rows]),
+        mean_drawings=_mean([row.num_drawings for row in rows]),
+        mean_drawn_images=_mean([row.num_drawn_images for row in rows]),
+        reflection_rate=_mean([row.is_reflective for row in rows]),
+        drawing_score=_known_mean([row.drawing_score for row in rows]),
+        drawing_agreement=_known_mean([row.agrees for row in rows]),
+        seconds=math.fsum(row.seconds for row in rows),
+        statuses=dict(Counter(row.status.value for row in rows).most_common()),
+        errors=dict(Counter(kind for row in rows for kind in row.errors).most_common()),
+        groups={name: estimate_score(members, seed=seed) for name, members in sorted(by_group.items())},
+    )
+
+
+def estimate_score(rows: Iterable[RolloutFacts], *, seed: int = 0) -> Estimate:
+    """Mean score of the scored rollouts, with siblings of one sample averaged first."""
+    by_sample: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.score is not None:
+            by_sample[row.sample_id].append(row.score)
+    return estimate([fmean(scores) for scores in by_sample.values()], seed=seed)
+
+
+def estimate(values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000) -> Estimate:
+    """Mean, standard error (sample standard deviation over root n) and bootstrap interval of values in 0..1."""
+    num = len(values)
+    if num < 2:
+        return Estimate(mean=values[0] if values else None, stderr=None, ci95=(0.0, 1.0), num=num)
+    return Estimate(
+        mean=fmean(values),
+        stderr=stdev(values) / math.sqrt(num),
+        ci95=bootstrap_interval(values, seed=seed, num_resamples=num_resamples),
+        num=num,
+    )
+
+
+def bootstrap_interval(values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000) -> tuple[float, float]:
+    """The 2.5 % and 97.5 % quantiles of the mean of `num_resamples` draws with replacement."""
+    import numpy as np
+
+    # How often each distinct value is drawn is multinomial: the same bootstrap, without drawing every item.
+    distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(values), counts / len(values), size=num_resamples)
+    low, high = np.quantile(drawn @ distinct / len(values), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
+
+
+def _known_mean(values: Sequence[float | None]) -> float | None:
+    known = [float(value) for value in values if value is not None]
+    return fmean(known) if known else None
