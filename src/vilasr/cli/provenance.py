@@ -1,0 +1,48 @@
+"""Where a result came from: `run.json` beside it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vilasr.data.dataset import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vilasr.types import Json
+
+PACKAGES = ("vilasr", "torch", "transformers", "numpy", "pillow")
+
+
+def write_run_json(folder: Path, config: Mapping[str, Json]) -> None:
+    """Write {"config", "versions", "git_commit", "started"} into `folder`, for the latest start of the run."""
+    record = {
+        "config": config,
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        "git_commit": git_commit(Path(__file__).parent),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_atomically(folder / "run.json", json.dumps(record, indent=2).encode() + b"\n")
+
+
+def git_commit(folder: Path) -> str | None:
+    """The commit that `folder` is checked out at, "-dirty" appended when files differ from it; None outside of git.
+
+    A package that was installed into a repository's ignored folder is not of that repository: None too.
+    """
+    tracked = _git(folder, "ls-files", "--", ".")
+    return _git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") if tracked else None
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

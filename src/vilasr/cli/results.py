@@ -1,0 +1,82 @@
+"""What `rollout`, `eval` and `score` tell about a run: its summary as a table, and notes on its rollouts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vilasr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vilasr.types import Json, Rollout
+    from vilasr.viewer import RolloutNote
+
+METRIC_MODES = ("default",)
+"""How answers may be read and scored: see the scoring room."""
+
+
+def check_metric_mode(mode: str) -> str:
+    """`mode`, when there is one of that name; InputError, which lists the modes, when not."""
+    if mode not in METRIC_MODES:
+        raise InputError("--metric-mode", expected="one of " + ", ".join(METRIC_MODES), got=repr(mode))
+    return mode
+
+
+def summary_table(summary: Mapping[str, Json]) -> str:
+    """The content of a `summary.json` for people: the score, the rates, how rollouts ended, the groups."""
+    spread = "" if summary["stderr"] is None else f", standard error {summary['stderr']:.1f}"
+    facts = [
+        ("answered", _rate(summary["answered_rate"])),
+        ("truncated", _rate(summary["truncated_rate"])),
+        ("errors", _rate(summary["error_rate"])),
+        ("turns a rollout", f"{summary['mean_turns']:.2f}"),
+        ("drawings a rollout", f"{summary['mean_drawings']:.2f}"),
+        ("drawing score", _score(summary["drawing_score"])),
+        ("ended", ", ".join(f"{name} {count}" for name, count in summary["statuses"].items())),
+        ("mistakes", ", ".join(f"{name} {count}" for name, count in summary["errors"].items())),
+        ("not scored", str(summary["num_unscored"] or "")),
+        ("bad samples", str(summary["num_bad_samples"] or "")),
+        ("bad lines", str(summary["num_bad_lines"] or "")),
+    ]
+    lines = [
+        f"{summary['benchmark']}: {_score(summary['score'])} of 100 "
+        f"(95 % interval {_range(summary['ci95'])}{spread}, {summary['num']} samples)",
+        *(f"  {name:<20}{value}" for name, value in facts if value),
+    ]
+    groups = summary["groups"]
+    if groups:
+        width = max(len(name) for name in groups)
+        lines += ["", f"  {'group':<{width}}  score  samples"]
+        lines += [
+            f"  {name:<{width}}  {_score(group['score']):>5}  {group['num']:>7}" for name, group in groups.items()
+        ]
+    return "\n".join(lines)
+
+
+def note_on(rollout: Rollout) -> RolloutNote:
+    """Score and groups of a rollout, for the viewer."""
+    from vilasr.benchmarks import facts_for
+    from vilasr.scoring import score_answer
+    from vilasr.viewer import RolloutNote
+
+    score = score_answer(rollout.sample, rollout.answer)
+    groups = (group.partition("=") for group in facts_for(rollout, drawing=False).groups)
+    return RolloutNote(
+        score=score.value,
+        is_right=None if score.value is None else score.value == 1,
+        explanation=score.explanation,
+        groups={name: value for name, _, value in groups},
+    )
+
+
+def _rate(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
+
+
+def _range(bounds: tuple[float, float]) -> str:
+    return f"{bounds[0]:.1f} to {bounds[1]:.1f}"

@@ -1,0 +1,172 @@
+"""What `rollout` and `eval` share: samples are run into a rollout file that can be gone on with after any crash."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vilasr.cli.common import decimal_number, episode_config, whole_number
+from vilasr.cli.progress import Progress
+from vilasr.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from vilasr.errors import DataError
+    from vilasr.rollout import Header
+    from vilasr.types import Json, Rollout, Sample
+
+
+def add_run_options(parser: argparse.ArgumentParser, *, temperature: float) -> None:
+    """--temperature (with this default), --top-p, --max-tokens, --concurrency, --resume."""
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--temperature", type=decimal_number(0), default=temperature, metavar="T", help="of sampling; 0 is greedy"
+    )
+    group.add_argument("--top-p", type=decimal_number(0, 1), default=1.0, metavar="P", help="nucleus of sampling")
+    group.add_argument("--max-tokens", type=whole_number(1), default=1024, metavar="N", help="of one reply, at most")
+    group.add_argument("--concurrency", type=whole_number(1), default=32, metavar="C", help="attempts at the same time")
+    group.add_argument("--resume", action="store_true", help="go on with an earlier run of the same settings, if any")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunDone:
+    """What came of a run.
+
+    Attributes:
+        header: the file's.
+        sample_ids: of the samples asked for, whether they ran now or before; the file may hold others too.
+        num_bad_samples: samples that could not be used; each was named on stderr.
+    """
+
+    header: Header
+    sample_ids: frozenset[str]
+    num_bad_samples: int
+
+
+def run_into_file(
+    args: argparse.Namespace,
+    samples: Iterable[Sample],
+    path: Path,
+    *,
+    total: int | None,
+    num_siblings: int = 1,
+    source: Mapping[str, Json],
+) -> RunDone:
+    """Run what `args` ask for into the rollout file `path`.
+
+    Args:
+        args: with the model, episode, seed and run options.
+        samples: with distinct ids; taken one by one.
+        total: rollouts in all, for the progress bar.
+        source: what decides the samples: kept in the header, and compared on `--resume`.
+
+    Raises:
+        InputError: the file exists and `--resume` is off, or it was begun with other settings; the model cannot be
+            used; two samples have one id.
+    """
+    from vilasr.api import open_policy
+    from vilasr.rollout import RolloutWriter, new_header, run_rollouts
+    from vilasr.types import SamplingParams
+
+    if not args.resume and path.exists():  # said before a model is loaded
+        remedy = "Give --resume to go on with it, or another path."
+        raise InputError(str(path), expected="a new file", got="one that exists", remedy=remedy)
+    if args.top_p == 0:
+        raise InputError(
+            "--top-p", expected="a number above 0, up to 1", got="0", remedy="For greedy: --temperature 0."
+        )
+    opened = open_policy(args.model, endpoint=args.endpoint, device=args.device, num_slots=args.concurrency)
+    config = episode_config(args, opened)
+    config = replace(config, limits=replace(config.limits, max_completion_tokens=args.max_tokens))
+    sampling = SamplingParams(temperature=args.temperature, top_p=args.top_p, max_tokens=args.max_tokens)
+    header = new_header(
+        protocol=config.protocol.name,
+        model=opened.policy.name,
+        seed=args.seed,
+        style=config.style.name,
+        drawing=config.drawing,
+        sampling=sampling,
+        config={"source": dict(source), "episode": config},
+    )
+    sample_ids: set[str] = set()
+    bad_ids: set[str] = set()
+    tally = _Tally()
+
+    with RolloutWriter(path, header, resume=args.resume) as writer:
+        tally.add_all(path if writer.done else None)
+        with Progress(total, "rollouts", done=min(len(writer.done), total or len(writer.done))) as progress:
+
+            def keep(rollout: Rollout) -> None:
+                writer.append(rollout)
+                tally.add(rollout)
+                progress.advance()
+                progress.show(**tally.values())
+
+            def tell(sample: Sample, error: InputError | DataError) -> None:
+                bad_ids.add(sample.id)
+                progress.note(f"sample {sample.id} is left out: {error}")
+
+            async def play() -> None:
+                try:
+                    await run_rollouts(
+                        _distinct(samples, sample_ids),
+                        opened.policy,
+                        config,
+                        num_siblings=num_siblings,
+                        concurrency=args.concurrency,
+                        seed=args.seed,
+                        sampling=sampling,
+                        on_done=keep,
+                        skip=lambda sample_id, sibling: (sample_id, sibling) in writer.done,
+                        on_bad_sample=tell,
+                    )
+                finally:
+                    await opened.policy.close()
+
+            asyncio.run(play())
+        return RunDone(header=writer.header, sample_ids=frozenset(sample_ids), num_bad_samples=len(bad_ids))
+
+
+def _distinct(samples: Iterable[Sample], ids: set[str]) -> Iterator[Sample]:
+    """The same samples; `ids` gets the id of each."""
+    for sample in samples:
+        if sample.id in ids:
+            raise InputError("samples", expected="an id of its own for each", got=f"{sample.id!r} twice")
+        ids.add(sample.id)
+        yield sample
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Running counts for the progress bar. Not the result: that is computed from the whole file."""
+
+    num_rollouts: int = 0
+    num_answered: int = 0
+    num_scored: int = 0
+    total_score: float = 0.0
+
+    def add(self, rollout: Rollout) -> None:
+        from vilasr.scoring import score_answer
+
+        self.num_rollouts += 1
+        self.num_answered += rollout.answer is not None
+        score = score_answer(rollout.sample, rollout.answer).value
+        if score is not None:
+            self.num_scored += 1
+            self.total_score += score
+
+    def add_all(self, path: Path | None) -> None:
+        """Every readable rollout of a file that is gone on with."""
+        from vilasr.rollout import read_rollouts
+
+        for rollout in read_rollouts(path, on_bad_line=lambda error: None)[1] if path else ():
+            self.add(rollout)
+
+    def values(self) -> dict[str, str]:
+        """{"score": "85.2", "answered": "97%"}; what is unknown is left out."""
+        score = {"score": f"{100 * self.total_score / self.num_scored:.1f}"} if self.num_scored else {}
+        return score | {"answered": f"{self.num_answered / self.num_rollouts:.0%}"}
