@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vilasr.api import AskResult, ask
     from vilasr.env import Episode, EpisodeConfig
+    from vilasr.tasks import task_named
     from vilasr.types import Rollout, Sample
 
 __version__ = "0.1.0"
 
-__all__ = ["AskResult", "Episode", "EpisodeConfig", "Rollout", "Sample", "__version__", "ask"]
+__all__ = ["AskResult", "Episode", "EpisodeConfig", "Rollout", "Sample", "__version__", "ask", "task_named"]
 
 _HOMES = {
     "AskResult": "vilasr.api",
@@ -21,6 +22,7 @@ _HOMES = {
     "Rollout": "vilasr.types",
     "Sample": "vilasr.types",
     "ask": "vilasr.api",
+    "task_named": "vilasr.tasks",
 }
 """Public name -> its module, imported when the name is first used: `import vilasr` loads nothing."""
 
