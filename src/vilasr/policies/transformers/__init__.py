@@ -1,0 +1,28 @@
+"""The embedded engine: checkpoints of the Qwen2.5-VL and Qwen3-VL families, many conversations at once.
+
+Import it late: it loads torch and transformers.
+"""
+
+from __future__ import annotations
+
+from vilasr.policies.transformers.chat import ChatTokens
+from vilasr.policies.transformers.engine import Engine, EngineConfig
+from vilasr.policies.transformers.model import LoadedModel, load_model, save_model
+from vilasr.policies.transformers.policy import TransformersPolicy, TransformersSession
+from vilasr.policies.transformers.vision import ImageFeatures, ImageSettings, encode_images, patchify, prepare_vision
+
+__all__ = [
+    "ChatTokens",
+    "Engine",
+    "EngineConfig",
+    "ImageFeatures",
+    "ImageSettings",
+    "LoadedModel",
+    "TransformersPolicy",
+    "TransformersSession",
+    "encode_images",
+    "load_model",
+    "patchify",
+    "prepare_vision",
+    "save_model",
+]

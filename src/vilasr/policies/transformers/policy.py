@@ -1,0 +1,149 @@
+"""The embedded engine as a policy."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+import torch
+
+from vilasr.errors import InputError, InvariantError
+from vilasr.policies.transformers.engine import Conversation, Engine, EngineConfig, Request, deliver_to
+from vilasr.policies.transformers.model import LoadedModel, load_model
+from vilasr.types import Completion, FinishReason, ImagePart, Observation, SamplingParams
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class TransformersPolicy:
+    """A checkpoint of the Qwen2.5-VL or Qwen3-VL family, run here.
+
+    Example:
+        policy = TransformersPolicy.load("nano")
+        session = policy.open(seed=0, sampling=SamplingParams())
+        completion = await session.respond(observation)
+    """
+
+    def __init__(self, loaded: LoadedModel, config: EngineConfig | None = None) -> None:
+        self.loaded = loaded
+        self.engine = Engine(loaded, config)
+
+    @classmethod
+    def load(
+        cls,
+        name: str | Path,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype | None = None,
+        config: EngineConfig | None = None,
+    ) -> TransformersPolicy:
+        """Load `nano`, a folder or a hub name; None: float32 on a CPU, bfloat16 elsewhere. Raises InputError."""
+        if dtype is None:
+            dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        return cls(load_model(name, device=device, dtype=dtype), config)
+
+    @property
+    def name(self) -> str:
+        return self.loaded.name
+
+    def open(self, *, seed: int, sampling: SamplingParams) -> TransformersSession:
+        check_sampling(sampling)
+        return TransformersSession(self.engine, Conversation(sampling=sampling, rng=random.Random(seed)))
+
+    def weights_changed(self) -> None:
+        """Tell the engine that a trainer wrote new weights into the model. No conversation may be open across this."""
+        self.engine.forget_features()
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self.engine.close)
+
+
+class TransformersSession:
+    """One conversation: remembers how its last turn ended, and posts the next."""
+
+    def __init__(self, engine: Engine, conversation: Conversation) -> None:
+        self._engine = engine
+        self._conversation = conversation
+        self._last_finish: FinishReason | None = None
+        self._closed = False
+
+    @property
+    def sampling(self) -> SamplingParams:
+        """How the next turn is sampled; may be set between turns."""
+        return self._conversation.sampling
+
+    @sampling.setter
+    def sampling(self, sampling: SamplingParams) -> None:
+        check_sampling(sampling)
+        self._conversation.sampling = sampling
+
+    async def respond(self, observation: Observation) -> Completion:
+        if self._closed:
+            raise InvariantError("This conversation is closed (or its last turn was cancelled); open another.")
+        future: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+        self._engine.submit(self._request(observation, future))
+        try:
+            completion = await future
+        except BaseException:
+            # Cancelled or failed in the middle of a turn: what the slot holds is nobody's conversation any more.
+            await self.close()
+            raise
+        if completion.tokens is not None and completion.tokens.token_ids:
+            self._last_finish = completion.finish
+        return completion
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._engine.release(self._conversation)
+
+    def _request(self, observation: Observation, future: asyncio.Future[Completion]) -> Request:
+        loaded = self._engine.loaded
+        check_images(observation)
+        grids = tuple(loaded.images.grid(view.pixels.size) for view in observation.images)
+        num_tokens = {
+            view.index: loaded.images.num_tokens(grid) for view, grid in zip(observation.images, grids, strict=True)
+        }
+        context_ids = loaded.chat.context(
+            observation.messages,
+            num_tokens,
+            first=self._last_finish is None,
+            unclosed=self._last_finish not in (None, FinishReason.STOP),
+        )
+        check_pads(context_ids.count(loaded.chat.image_id), sum(num_tokens.values()))
+        return Request(
+            conversation=self._conversation,
+            context_ids=context_ids,
+            images=observation.images,
+            grids=grids,
+            deliver=deliver_to(future),
+        )
+
+
+def check_images(observation: Observation) -> None:
+    """Raise InvariantError unless the messages show the observation's images, each once, in order, in RGB."""
+    shown = [part.index for message in observation.messages for part in message.parts if isinstance(part, ImagePart)]
+    brought = [view.index for view in observation.images]
+    if shown != brought:
+        raise InvariantError(f"The messages of an observation show images {shown}; it brings {brought}.")
+    for view in observation.images:
+        if view.pixels.mode != "RGB":
+            raise InvariantError(f"Image {view.index} is {view.pixels.mode}; a policy takes RGB.")
+
+
+def check_pads(num_pads: int, num_features: int) -> None:
+    """Raise InvariantError unless an observation has as many image pads as its images have features."""
+    if num_pads != num_features:
+        raise InvariantError(f"An observation has {num_pads} image pads; its images have {num_features} features.")
+
+
+def check_sampling(sampling: SamplingParams) -> None:
+    """Raise InputError for sampling parameters outside their ranges."""
+    if not sampling.temperature >= 0:
+        raise InputError("temperature", expected="a number from 0", got=str(sampling.temperature))
+    if not 0 < sampling.top_p <= 1:
+        raise InputError("top_p", expected="a number above 0 and up to 1", got=str(sampling.top_p))
+    if sampling.max_tokens < 1:
+        raise InputError("max_tokens", expected="a whole number from 1", got=str(sampling.max_tokens))
