@@ -76,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         num_bad_samples=done.num_bad_samples,
         num_bad_lines=len(bad_lines),
     )
+    for left_by_a_kill in folder.glob(".rollouts.html.*.partial"):
+        left_by_a_kill.unlink(missing_ok=True)
     write_page(
         folder / "rollouts.html",
         _asked_for(path, done, []),

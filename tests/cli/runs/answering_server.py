@@ -1,0 +1,73 @@
+"""An OpenAI-compatible server without a model: what it says follows from the picture alone, so runs can be compared.
+
+First it draws a box, then it answers with a letter; every eighth picture gets a reply that is neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from vilasr.protocol import VILASR, format_turn
+from vilasr.types import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIZES = ((112, 112),)
+SECONDS_A_REPLY = 0.005
+
+
+def reply(messages: list[dict]) -> str:
+    """What a model would say now."""
+    urls = [part["image_url"]["url"] for part in messages[1]["content"] if part["type"] == "image_url"]
+    digest = hashlib.sha256(urls[0].encode()).digest()
+    num_said = sum(message["role"] == "assistant" for message in messages)
+    if digest[1] % 8 == 0:
+        return f"I cannot say, for the {num_said + 1}. time."
+    if num_said == 0:
+        box = Box(image_index=1, box_px=(8, 8, 20 + digest[2] % 64, 20 + digest[3] % 64), label="start")
+        return format_turn("Look.", actions=[box], protocol=VILASR, sizes=SIZES, model_sizes=SIZES)
+    return format_turn("Done.", answer="ABCD"[digest[0] % 4], protocol=VILASR, sizes=SIZES, model_sizes=SIZES)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(SECONDS_A_REPLY)
+        choice = {"message": {"role": "assistant", "content": reply(body["messages"])}, "finish_reason": "stop"}
+        content = json.dumps({"choices": [choice]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments: object) -> None:
+        """Nothing: a killed client is no news."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a killed client leaves broken connections."""
+
+
+@contextmanager
+def serve() -> Iterator[str]:
+    """The base URL, for as long as the server runs."""
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,44 @@
+"""For the commands that run many samples: a command run here, an endpoint without a model, a tiny model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "policies")]
+
+
+@pytest.fixture
+def vilasr(capsys):
+    """`vilasr("eval", "maze", ...)` runs the command here -> (exit code, stdout, stderr)."""
+    from vilasr.cli.main import main
+
+    def run(*words: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def endpoint():
+    """Base URL of an OpenAI-compatible server that draws a box, then answers: right about one time in four."""
+    from answering_server import serve
+
+    with serve() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A random checkpoint that takes small pictures and speaks the compact protocol."""
+    from tiny_models import write_tiny_model
+
+    folder = write_tiny_model(tmp_path_factory.mktemp("models") / "tiny", "qwen3_vl")
+    (folder / "vilasr.json").write_text(json.dumps({"protocol": "compact"}))
+    return folder

@@ -1,0 +1,205 @@
+"""`vilasr eval` and `vilasr score`, with an endpoint that answers at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+FIXED_KEYS = {
+    *("benchmark", "num", "score", "stderr", "ci95", "answered_rate", "truncated_rate", "error_rate", "mean_turns"),
+    *("mean_drawings", "groups", "metric_mode", "model", "drawing", "seed", "version"),
+}
+
+
+@pytest.fixture(scope="module")
+def run_of_24(endpoint, tmp_path_factory):
+    """The folder of a finished run."""
+    from vilasr.cli.main import main
+
+    folder = tmp_path_factory.mktemp("eval") / "run"
+    assert main(["eval", "maze", "--num", "24", *model(endpoint), "--seed", "3", "--out", str(folder)]) == 0
+    return folder
+
+
+def model(endpoint):
+    return ["--model", "stub", "--endpoint", endpoint]
+
+
+def test_the_summary_has_the_fixed_keys_and_scores_from_0_to_100(run_of_24):
+    summary = json.loads((run_of_24 / "summary.json").read_text())
+    assert set(summary) >= FIXED_KEYS
+    assert summary["benchmark"] == "maze"
+    assert summary["num"] == 24
+    assert summary["model"] == "stub"
+    assert summary["drawing"] is True
+    assert summary["seed"] == 3
+    assert summary["metric_mode"] == "default"
+    assert 0 < summary["score"] < 100
+    assert summary["ci95"][0] <= summary["score"] <= summary["ci95"][1]
+    assert summary["answered_rate"] + summary["truncated_rate"] + summary["error_rate"] == pytest.approx(1)
+    assert 0 < summary["mean_drawings"] <= 1
+    assert all(set(group) >= {"score", "num"} for group in summary["groups"].values())
+    assert sum(group["num"] for name, group in summary["groups"].items() if name.startswith("size=")) == 24
+
+
+def test_a_finished_run_has_its_rollouts_and_pages_and_nothing_half_written(run_of_24):
+    names = {path.name for path in run_of_24.iterdir()}
+    assert names == {"summary.json", "report.html", "report.md", "rollouts.jsonl", "rollouts.html", "images"}
+    assert (run_of_24 / "rollouts.jsonl").read_bytes().count(b"\n") == 25
+
+
+def test_the_table_on_stdout_tells_the_score(endpoint, tmp_path, vilasr):
+    code, out, err = vilasr("eval", "maze", "--num", 4, *model(endpoint), "--out", tmp_path / "run")
+    assert (code, err) == (0, "")
+    score = json.loads((tmp_path / "run" / "summary.json").read_text())["score"]
+    assert out.startswith(f"maze: {score:.1f} of 100 (95 % interval")
+    assert "report.html" in out
+
+
+def test_resuming_a_finished_run_asks_nothing_and_gives_the_same_summary(run_of_24, endpoint, vilasr):
+    before = json.loads((run_of_24 / "summary.json").read_text())
+    lines = (run_of_24 / "rollouts.jsonl").read_bytes()
+    words = ["--num", 24, *model(endpoint), "--seed", 3, "--out", run_of_24, "--resume"]
+    assert vilasr("eval", "maze", *words)[0] == 0
+    assert (run_of_24 / "rollouts.jsonl").read_bytes() == lines
+    assert json.loads((run_of_24 / "summary.json").read_text()) == before
+
+
+def test_more_samples_can_be_asked_for_later_and_fewer_too(endpoint, tmp_path, vilasr):
+    words = [*model(endpoint), "--out", tmp_path / "run", "--resume"]
+    for num in (4, 7, 3):
+        assert vilasr("eval", "maze", "--num", num, *words)[0] == 0
+        assert json.loads((tmp_path / "run" / "summary.json").read_text())["num"] == num
+    assert (tmp_path / "run" / "rollouts.jsonl").read_bytes().count(b"\n") == 8
+
+
+def test_a_folder_with_a_run_in_it_is_refused_without_resume(run_of_24, endpoint, vilasr):
+    code, _, err = vilasr("eval", "maze", *model(endpoint), "--out", run_of_24)
+    assert code == 2
+    assert "expected a new or empty folder; got one with files in it. Give --resume" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (["--no-drawing"], "drawing: true in the file, false now"),
+        (["--max-turns", "3"], "config.episode.limits.max_turns: null in the file, 3 now"),
+        (["--temperature", "0.5"], "sampling.temperature: 0.0 in the file, 0.5 now"),
+        (["--style", "published"], 'style: "default" in the file, "published" now'),
+    ],
+)
+def test_resuming_with_other_settings_names_what_differs(run_of_24, endpoint, vilasr, change, named):
+    before = (run_of_24 / "rollouts.jsonl").read_bytes()
+    words = ["--num", 24, *model(endpoint), "--seed", 3, "--out", run_of_24, "--resume"]
+    code, _, err = vilasr("eval", "maze", *words, *change)
+    assert code == 2
+    assert named in err
+    assert (run_of_24 / "rollouts.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["maze-ood", "maze-valid", "maze-shortest"])
+def test_every_maze_benchmark_runs_and_so_it_does_without_drawing(endpoint, tmp_path, vilasr, name):
+    words = ["--num", 4, *model(endpoint), "--no-drawing", "--out", tmp_path / "run"]
+    assert vilasr("eval", name, *words)[0] == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["benchmark"], summary["drawing"], summary["mean_drawings"]) == (name, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["mazes"], "expected one of maze, maze-ood, maze-valid, maze-shortest; got 'mazes'"),
+        (["maze", "--num", "0"], "--num: expected a whole number from 1; got '0'"),
+        (["maze", "--num", "ten"], "--num: expected a whole number from 1; got 'ten'"),
+        (["maze", "--data", "x"], "--data: expected nothing: maze is generated; got x. Leave --data out."),
+        (["maze", "--metric-mode", "mine"], "--metric-mode: expected one of default; got 'mine'"),
+        (["maze", "--temperature", "-1"], "--temperature: expected a number from 0; got '-1'"),
+        (["maze", "--top-p", "0"], "--top-p: expected a number above 0, up to 1; got 0"),
+        (["maze", "--concurrency", "0"], "--concurrency: expected a whole number from 1; got '0'"),
+        (["maze", "--endpoint", "host:8000"], "expected a URL such as http://localhost:8000/v1; got 'host:8000'"),
+        (["maze", "--protocol", "morse"], "got 'morse'"),
+        (["maze", "--style", "cubist"], "got 'cubist'"),
+    ],
+)
+def test_bad_usage_ends_with_2_and_a_message(endpoint, tmp_path, vilasr, words, message):
+    named = [] if "--endpoint" in words else model(endpoint)
+    code, out, err = vilasr("eval", *words, *named, "--out", tmp_path / "run")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not (tmp_path / "run" / "rollouts.jsonl").exists()
+
+
+def test_out_is_required(vilasr):
+    code, _, err = vilasr("eval", "maze")
+    assert code == 2
+    assert "required: --out" in err
+
+
+def test_a_server_that_is_not_there_is_bad_input(tmp_path, vilasr, monkeypatch):
+    monkeypatch.setattr("vilasr.policies.openai.FIRST_BACKOFF_S", 0.001)
+    words = ["--num", 2, *model("http://127.0.0.1:9/v1"), "--out", tmp_path / "run"]
+    code, _, err = vilasr("eval", "maze", *words)
+    assert code == 2
+    assert "expected a server that answers at http://127.0.0.1:9/v1" in err
+
+
+# --- score ------------------------------------------------------------------------------------------------------------
+
+
+def test_scoring_the_file_again_gives_the_summary_of_the_run(run_of_24, tmp_path, vilasr):
+    target = tmp_path / "scores" / "again.json"
+    code, out, err = vilasr("score", run_of_24 / "rollouts.jsonl", "--json", target)
+    assert (code, err) == (0, "")
+    assert out.startswith("maze: ")
+    assert json.loads(target.read_text()) == json.loads((run_of_24 / "summary.json").read_text())
+
+
+def test_json_to_stdout_comes_alone(run_of_24, vilasr):
+    code, out, _ = vilasr("score", run_of_24 / "rollouts.jsonl", "--json", "-")
+    assert code == 0
+    assert json.loads(out)["num"] == 24
+
+
+def test_bad_lines_are_told_and_counted(run_of_24, tmp_path, vilasr):
+    lines = (run_of_24 / "rollouts.jsonl").read_bytes().splitlines(keepends=True)
+    file = tmp_path / "rollouts.jsonl"
+    file.write_bytes(b"".join([*lines[:3], b"{}\n", lines[3], lines[4][:50]]))
+    code, out, err = vilasr("score", file)
+    assert code == 0
+    assert "3 samples" in out
+    assert "bad lines           2" in out
+    assert "line 4" in err
+    assert "line 6: cut off" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "expected a rollout file; got no such file or directory"),
+        (b"", "got a first line that is no header"),
+        (b"hello\n", "got a first line that is no header"),
+        (b'{"schema_version": 99}\n', "got schema version 99"),
+    ],
+)
+def test_what_is_no_rollout_file_is_bad_input(tmp_path, vilasr, content, message):
+    file = tmp_path / "file.jsonl"
+    if content is not None:
+        file.write_bytes(content)
+    code, out, err = vilasr("score", file)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_a_file_without_rollouts_has_no_score(run_of_24, tmp_path, vilasr):
+    file = tmp_path / "empty.jsonl"
+    file.write_bytes((run_of_24 / "rollouts.jsonl").read_bytes().splitlines(keepends=True)[0])
+    code, _, err = vilasr("score", file)
+    assert code == 2
+    assert "expected at least one rollout; got none" in err
+
+
+def test_an_unknown_mode_is_told_with_those_there_are(run_of_24, vilasr):
+    code, _, err = vilasr("score", run_of_24 / "rollouts.jsonl", "--metric-mode", "official")
+    assert code == 2
+    assert "--metric-mode: expected one of default; got 'official'" in err
