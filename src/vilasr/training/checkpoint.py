@@ -1,0 +1,153 @@
+"""Checkpoints: written whole or not at all, and enough to go on as if nothing had happened.
+
+OUT/checkpoints/000200/   model.safetensors config.json tokenizer.json preprocessor_config.json vilasr.json
+                          optimizer.safetensors state.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from vilasr.errors import InputError
+from vilasr.policies.transformers.model import LoadedModel, save_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import torch
+
+    from vilasr.types import Json
+
+
+def save_checkpoint(
+    out: Path, step: int, loaded: LoadedModel, optimizer: torch.optim.Optimizer, *, state: Mapping[str, Json], keep: int
+) -> Path:
+    """Write the checkpoint of `step` under `out`, then drop all but the newest `keep`.
+
+    Raises:
+        InputError: it could not be written, the disk being full for one; earlier checkpoints stay as they are.
+    """
+    final = out / "checkpoints" / f"{step:06d}"
+    with _replacing(final) as partial:
+        save_model(loaded, partial)
+        save_file(flatten_optimizer(optimizer), partial / "optimizer.safetensors")
+        (partial / "state.json").write_text(json.dumps({"step": step, **state}, indent=1), encoding="utf-8")
+    for old in checkpoints(out)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def save_final(loaded: LoadedModel, folder: Path) -> None:
+    """Write the finished model of a run as `folder`, whole or not at all; what was there before is gone.
+
+    Raises:
+        InputError: it could not be written.
+    """
+    with _replacing(folder) as partial:
+        save_model(loaded, partial)
+        (partial / "state.json").unlink(missing_ok=True)  # came along from the checkpoint that was resumed
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Whole checkpoints of a run, oldest first."""
+    whole = (path for path in (out / "checkpoints").glob("[0-9]*") if (path / "state.json").exists())
+    return sorted(whole, key=lambda path: (len(path.name), path.name))
+
+
+def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
+    """Restore the moments saved in checkpoint `folder` into an optimizer over the same parameters."""
+    restore_optimizer(optimizer, load_file(folder / "optimizer.safetensors"), name=str(folder))
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, torch.Tensor], *, name: str) -> None:
+    """Undo `flatten_optimizer`. A parameter that never had a gradient has no state, and gets none.
+
+    Raises:
+        InputError: the tensors do not fit the optimizer's parameters.
+    """
+    state = optimizer.state_dict()
+    numbers = [number for group in state["param_groups"] for number in group["params"]]
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for key, tensor in flat.items():
+        number, _, moment = key.partition(".")
+        moments.setdefault(int(number), {})[moment] = tensor
+    shapes = dict(zip(numbers, (p.shape for group in optimizer.param_groups for p in group["params"]), strict=True))
+    fits = all(
+        number in shapes and all(tensor.ndim == 0 or tensor.shape == shapes[number] for tensor in of_one.values())
+        for number, of_one in moments.items()
+    )
+    if not fits:
+        raise InputError(
+            name,
+            expected=f"the optimizer state of {len(numbers)} trainable parameters",
+            got=f"{len(flat)} tensors of another model or another set of frozen parts",
+            remedy="Resume with the config the run was started with.",
+        )
+    state["state"] = moments
+    optimizer.load_state_dict(state)
+
+
+def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """The optimizer's state as tensors named "PARAMETER.MOMENT"."""
+    state = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": tensor for number, moments in state.items() for name, tensor in moments.items()}
+
+
+def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file that is whole or absent, whenever the process dies.
+
+    Raises:
+        InputError: it could not be written; an earlier file of that name stays as it is.
+    """
+    partial = path.with_suffix(".partial")
+    with _disk_errors(path):
+        save_file(dict(tensors), partial, dict(metadata))
+        _sync(partial)
+        partial.replace(path)
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `folder` when it is complete and on disk."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with _disk_errors(folder):
+            yield partial
+            for path in (*partial.iterdir(), partial):
+                _sync(path)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+            _sync(folder.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            str(path),
+            expected="a disk that can be written to and has room",
+            got=str(error),
+            remedy="Make room, then give the same command again: it goes on from the last checkpoint.",
+        ) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,168 @@
+"""What a training run is told: defaults < one TOML file < dotted overrides. Unknown keys and wrong types fail."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from vilasr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ConfigT = TypeVar("ConfigT", bound=BaseModel)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskSource(Section):
+    """Demonstrations made on the fly. `mistakes` and `without_drawing` are shares of the samples."""
+
+    task: str
+    weight: float = Field(default=1.0, gt=0)
+    split: Literal["train", "validation", "test"] = "train"
+    options: dict[str, str] = {}
+    mistakes: float = Field(default=0.0, ge=0, le=1)
+    without_drawing: float = Field(default=0.0, ge=0, le=1)
+
+
+class DataSection(Section):
+    """Where samples come from: any number of tasks, mixed by weight, or one rollout file. `window`: see `bucketed`."""
+
+    tasks: list[TaskSource] = []
+    rollouts: Path | None = None
+    seed: int = 0
+    batch_size: int = Field(default=16, gt=0)
+    window: int = Field(default=8, gt=0)
+    max_tokens: int = Field(default=2048, gt=0)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> DataSection:
+        if bool(self.tasks) == (self.rollouts is not None):
+            raise ValueError("give either data.tasks or data.rollouts")
+        return self
+
+
+class OptimSection(Section):
+    """AdamW. The rate rises over `warmup` steps, then falls along a cosine to `final_lr` times the peak.
+
+    The vision tower trains at `vision_scale` times the rate.
+    """
+
+    lr: float = Field(default=1e-5, gt=0)
+    vision_scale: float = Field(default=1.0, gt=0)
+    warmup: int = Field(default=0, ge=0)
+    final_lr: float = Field(default=0.0, ge=0, le=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip_norm: float = Field(default=1.0, gt=0)
+    freeze: list[Literal["vision", "projector", "text"]] = []
+
+
+class PointingSection(Section):
+    """The auxiliary loss of `vilasr.training.pointing`; needs `matmul_attention`."""
+
+    weight: float = Field(default=0.0, ge=0)
+    layer: int = Field(default=2, ge=0)
+    num_heads: int = Field(default=2, gt=0)
+
+
+class CopyingSection(Section):
+    """The auxiliary loss of `vilasr.training.copying`; needs `matmul_attention`."""
+
+    weight: float = Field(default=0.0, ge=0)
+    early_layer: int = Field(default=1, ge=0)
+    late_layer: int = Field(default=4, ge=0)
+
+
+class SftConfig(Section):
+    """One run of supervised fine-tuning.
+
+    Attributes:
+        model: the checkpoint to start from: "nano", a folder, or a hub id.
+        out: folder of the run.
+        steps: optimizer steps.
+        precision: "bf16" runs the products in bfloat16 over float32 weights.
+        save_every, keep: a checkpoint every so many steps; the newest `keep` stay.
+    """
+
+    model: str
+    out: Path
+    steps: int = Field(gt=0)
+    seed: int = 0
+    data: DataSection
+    optim: OptimSection = OptimSection()
+    pointing: PointingSection = PointingSection()
+    copying: CopyingSection = CopyingSection()
+    precision: Literal["fp32", "bf16"] = "bf16"
+    device: str = "cpu"
+    threads: int | None = Field(default=None, gt=0)
+    matmul_attention: bool = False
+    save_every: int = Field(default=200, gt=0)
+    keep: int = Field(default=2, gt=0)
+    log_every: int = Field(default=10, gt=0)
+
+    @model_validator(mode="after")
+    def _attention_can_be_read(self) -> SftConfig:
+        if (self.pointing.weight or self.copying.weight) and not self.matmul_attention:
+            raise ValueError("pointing and copying need matmul_attention = true")
+        return self
+
+
+def load_config(kind: type[ConfigT], path: Path, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read a TOML file, apply `key.path=value` overrides (values are TOML; bare words are strings) and validate.
+
+    Raises:
+        InputError: no such file, not TOML, an unknown key, a value of the wrong type: names the key.
+    """
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(path), expected="a readable TOML file", got=f"{error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(path), expected="valid TOML", got=f"{error}") from error
+    for override in overrides:
+        _apply(values, override)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "config"
+        known = ", ".join(sorted(_fields_at(kind, first["loc"])))
+        raise InputError(
+            f"{path}: {key}",
+            expected=f"a known key ({known})" if first["type"] == "extra_forbidden" else first["msg"],
+            got=repr(first.get("input")),
+            remedy=f"{error.error_count()} problem(s) in all." if error.error_count() > 1 else "",
+        ) from error
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise InputError("override", expected="key.path=value", got=repr(override))
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise InputError(f"override {key}", expected="a key inside a section", got=f"{parent} is a value")
+    values[last] = value
+
+
+def _fields_at(kind: type[BaseModel], location: Sequence[str | int]) -> Mapping[str, object]:
+    """Fields of the section in which `location` lies."""
+    for part in location[:-1]:
+        field = kind.model_fields.get(str(part))
+        for inner in (field.annotation, *get_args(field.annotation)) if field is not None else ():
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                kind = inner
+    return kind.model_fields

@@ -1,0 +1,111 @@
+"""A second auxiliary loss for a model trained from nothing: what stands in the text, it should look up, not guess.
+
+Two kinds of heads make copying possible (the "induction" pair of Olsson et al. 2022), and a small model can take
+thousands of steps to find them. Both are told what to do, as in `vilasr.training.pointing`: in an early layer, one head
+looks at the token before and one at the token two before; in a later layer, heads look wherever the number that comes
+next already stands in the text, or where the move with the present number says its direction.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from vilasr.policies.transformers.chat import ChatTokens
+    from vilasr.training.batch import Batch
+
+MAX_QUERIES = 2048
+"""Positions looked at in one batch, spread evenly: enough to learn from, few enough to be cheap."""
+DIRECTIONS = ("up", "down", "left", "right")
+_DIRECTION = re.compile(r" ?(up|down|left|right)\b")
+
+
+@dataclass(kw_only=True)
+class SpanTap:
+    """Reads how much of the attention of some heads of a layer falls on a set of keys.
+
+    Attributes:
+        heads: the heads that are told.
+        rows, queries: int64 [N].
+        targets: bool [N, L]: where query i should look.
+        log_mass: float32 [N, heads], filled by the forward pass: log of the attention that does.
+    """
+
+    layer: int
+    heads: slice
+    rows: torch.Tensor
+    queries: torch.Tensor
+    targets: torch.Tensor
+    log_mass: torch.Tensor | None = field(default=None, init=False)
+
+    def read(self, scores: torch.Tensor) -> None:
+        """scores: [batch, heads, queries, keys] after masking, before the softmax."""
+        rows, queries, targets = (tensor.to(scores.device) for tensor in (self.rows, self.queries, self.targets))
+        logs = scores[rows, self.heads, queries].float().log_softmax(-1)
+        self.log_mass = logs.masked_fill(~targets[:, None], float("-inf")).logsumexp(-1)
+
+    def loss(self) -> torch.Tensor:
+        """Mean of -log_mass; zero where there was nothing to look at."""
+        if self.log_mass is None or not self.log_mass.numel():
+            return torch.zeros(())
+        return -self.log_mass.mean()
+
+
+NUM_HEADS = 4
+"""Heads that a model must have for `CopyReader.taps`."""
+
+
+class CopyReader:
+    """Finds in token ids what could be copied: numbers, and words of direction, each a class of tokens."""
+
+    def __init__(self, chat: ChatTokens, *, vocab_size: int) -> None:
+        self._image_id = chat.image_id
+        self._kind = torch.zeros(vocab_size, dtype=torch.long)
+        for token in range(min(vocab_size, chat.num_tokens)):
+            text = chat.text([token])
+            if text.isascii() and text.isdecimal():
+                self._kind[token] = len(DIRECTIONS) + 1 + int(text)
+            elif found := _DIRECTION.match(text):
+                self._kind[token] = DIRECTIONS.index(found[1]) + 1
+
+    def taps(self, batch: Batch, *, early_layer: int, late_layer: int) -> tuple[SpanTap, ...]:
+        """Heads 0 and 1 of the early layer look one and two tokens back; heads 2 and 3 of the late one, at copies."""
+        ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
+        kinds = self._kind[ids]
+        length = ids.shape[1]
+        rows, places = _thinned(((kinds > 0) & (ids != self._image_id))[:, 2:].nonzero() + torch.tensor([0, 2]))
+        back = [
+            SpanTap(
+                layer=early_layer,
+                heads=slice(steps - 1, steps),
+                rows=rows,
+                queries=places,
+                targets=torch.arange(length)[None] == (places - steps)[:, None],
+            )
+            for steps in (1, 2)
+        ]
+        rows, places = _thinned((loss_mask & (kinds > 0)).nonzero())
+        same = (kinds[rows] == kinds[rows, places][:, None]) & (torch.arange(length)[None] < places[:, None])
+        # A direction is looked up by its number: it must follow the same token as in the list of moves.
+        follows = torch.zeros_like(same)
+        follows[:, 1:] = ids[rows, :-1] == ids[rows, places - 1][:, None]
+        same &= follows | (kinds[rows, places] > len(DIRECTIONS))[:, None]
+        known = same.any(1)
+        copies = SpanTap(
+            layer=late_layer,
+            heads=slice(2, 4),
+            rows=rows[known],
+            queries=places[known] - 1,
+            targets=same[known],
+        )
+        return (*back, copies)
+
+
+def _thinned(found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows and places of at most about MAX_QUERIES of the positions found [N, 2]."""
+    stride = max(1, len(found) // MAX_QUERIES)
+    return found[::stride, 0], found[::stride, 1]

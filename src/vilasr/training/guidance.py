@@ -1,0 +1,64 @@
+"""The auxiliary attention losses of a run, together: where to look in the picture, and where to look in the text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from vilasr.errors import InputError
+from vilasr.training.copying import NUM_HEADS, CopyReader, SpanTap
+from vilasr.training.pointing import AttentionTap, PointReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vilasr.policies.transformers.model import LoadedModel
+    from vilasr.training.batch import Batch
+    from vilasr.training.config import SftConfig
+
+Tap = AttentionTap | SpanTap
+
+
+class Guidance:
+    """What `config.pointing` and `config.copying` ask for; nothing, where their weights are zero.
+
+    Raises:
+        InputError: for a layer or heads that the model does not have.
+    """
+
+    def __init__(self, config: SftConfig, loaded: LoadedModel) -> None:
+        self._pointing, self._copying = config.pointing, config.copying
+        text = loaded.model.config.text_config
+        for name, weight, layer, num_heads in (
+            ("pointing", config.pointing.weight, config.pointing.layer, config.pointing.num_heads),
+            ("copying", config.copying.weight, max(config.copying.early_layer, config.copying.late_layer), NUM_HEADS),
+        ):
+            if weight and (layer >= text.num_hidden_layers or num_heads > text.num_attention_heads):
+                raise InputError(
+                    name,
+                    expected=f"layers below {text.num_hidden_layers} and at most {text.num_attention_heads} heads",
+                    got=f"layer {layer} and {num_heads} heads",
+                )
+        self._points = PointReader(loaded.chat, vocab_size=text.vocab_size, token_px=loaded.images.factor)
+        self._copies = CopyReader(loaded.chat, vocab_size=text.vocab_size)
+
+    def taps(self, batch: Batch) -> dict[str, Sequence[Tap]]:
+        """The taps for a batch, by the name of their metric."""
+        taps: dict[str, Sequence[Tap]] = {}
+        if self._pointing.weight:
+            pointing = self._pointing
+            taps["looking"] = (self._points.tap(batch, layer=pointing.layer, num_heads=pointing.num_heads),)
+        if self._copying.weight:
+            copying = self._copying
+            *back, copies = self._copies.taps(batch, early_layer=copying.early_layer, late_layer=copying.late_layer)
+            taps["looking_back"], taps["copying"] = back, (copies,)
+        return taps
+
+    def loss(self, taps: dict[str, Sequence[Tap]]) -> tuple[torch.Tensor, dict[str, float]]:
+        """The weighted sum after a forward pass, and the unweighted metrics."""
+        losses = {name: torch.stack([tap.loss() for tap in group]).mean() for name, group in taps.items()}
+        copying = self._copying.weight
+        weights = {"looking": self._pointing.weight, "looking_back": copying, "copying": copying}
+        total = sum((weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
+        return total, {name: loss.item() for name, loss in losses.items()}

@@ -1,0 +1,70 @@
+"""The embedded model's tokenizer: byte-level BPE in which an integer up to 999 is one token.
+
+Numbers are cut out first; what is left is *not* split at spaces, so that the JSON scaffolding of a drawing becomes a
+handful of tokens. Any text still encodes: every byte is in the vocabulary.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SPECIAL_TOKENS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+
+
+NUMBER = "(?<![A-Za-z_])[0-9]{1,3}"
+"""Digits inside a word ("bbox_2d") are no number."""
+
+
+def train_tokenizer(texts: Iterable[str], *, num_merges: int) -> Tokenizer:
+    """Learn `num_merges` merges from `texts` with their numbers taken out, then add every number from 0 to 999."""
+    learner = Tokenizer(models.BPE())
+    learner.pre_tokenizer = _pre_tokenizer()
+    trainer = trainers.BpeTrainer(
+        vocab_size=256 + num_merges,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+        max_token_length=32,
+    )
+    learner.train_from_iterator((piece for text in texts for piece in re.split(NUMBER, text) if piece), trainer)
+    model = json.loads(learner.to_str())["model"]
+    return _with_numbers(model["vocab"], [tuple(merge) for merge in model["merges"]])
+
+
+def _with_numbers(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:
+    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    numbers = [str(number) for number in range(10, 1000)]
+    known = {str(number) for number in range(100)}
+    tokens += [number for number in numbers if number not in vocabulary]
+    # "123" may first become "12" + "3" or "1" + "23", whichever pair is ranked higher: both ways lead on.
+    for number in numbers:
+        merges += [(number[:cut], number[cut:]) for cut in range(len(number) - 1, 0, -1) if number[cut:] in known]
+    tokenizer = Tokenizer(models.BPE(vocab={token: index for index, token in enumerate(tokens)}, merges=merges))
+    tokenizer.pre_tokenizer = _pre_tokenizer()
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return tokenizer
+
+
+def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(NUMBER), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )

@@ -1,0 +1,112 @@
+"""Which tokens should look back at what already stands in the text: found in ids made by hand."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from handmade import hand_batch, said, sft_config
+
+from vilasr.policies.transformers import ChatTokens
+from vilasr.training import copying
+from vilasr.training.attention import causal_attention, tapped
+from vilasr.training.config import CopyingSection, PointingSection
+from vilasr.training.copying import CopyReader, SpanTap
+from vilasr.training.guidance import Guidance
+from vilasr.training.nano.tokenizer import train_tokenizer
+
+CHAT = ChatTokens(train_tokenizer(["go 1 up, 2 down. "] * 40, num_merges=60))
+READER = CopyReader(CHAT, vocab_size=CHAT.num_tokens + 10)
+
+
+def taps(*rows):
+    one_back, two_back, copies = READER.taps(hand_batch(CHAT, *rows, grids=[(1, 2, 2)]), early_layer=1, late_layer=4)
+    return one_back, two_back, copies
+
+
+def looks(tap):
+    """(row, query, [keys]) of a tap."""
+    keys = [row.nonzero().squeeze(-1).tolist() for row in tap.targets]
+    return list(zip(tap.rows.tolist(), tap.queries.tolist(), keys, strict=True))
+
+
+def test_the_position_before_a_number_looks_where_the_number_stood_before():
+    # ids: pad, "12", ",", "7", ",", "12", ",", "12" -- the last two said before.
+    comma = CHAT.encode(",")
+    twelve, seven = CHAT.encode("12"), CHAT.encode("7")
+    ids = [CHAT.image_id, *twelve, *comma, *seven, *comma, *twelve, *comma, *twelve]
+    _, _, copies = taps((ids, [0, 0, 0, 1, 1, 1, 1, 1]))
+    assert looks(copies) == [(0, 4, [1]), (0, 6, [1, 5])]
+    assert (copies.layer, copies.heads) == (4, slice(2, 4))
+
+
+def test_a_direction_is_the_same_with_and_without_what_is_written_around_it():
+    ids, mask = said(CHAT, 1, "go 1 up, 2 down. go 3 down. ")
+    words = [CHAT.text([token]) for token in ids]
+    first, second = (place for place, word in enumerate(words) if word.strip().startswith("down"))
+    _, _, copies = taps((ids, mask))
+    assert (0, second - 1, [first]) in looks(copies)
+    assert len(looks(copies)) == 1  # "up" and each number stand there once
+
+
+def test_what_the_policy_did_not_say_copies_nothing():
+    ids, _ = said(CHAT, 1, "12, 12")
+    assert looks(taps((ids, [0] * len(ids)))[2]) == []
+
+
+def test_numbers_and_directions_look_one_and_two_tokens_back_whoever_said_them():
+    ids = [CHAT.image_id, *CHAT.encode("7"), *CHAT.encode(","), *CHAT.encode("8")]
+    one_back, two_back, _ = taps((ids, [0, 0, 0, 0]))
+    assert looks(one_back) == [(0, 3, [2])]  # the number at 1 has nothing two tokens back and is left out
+    assert looks(two_back) == [(0, 3, [1])]
+    assert [(tap.layer, tap.heads) for tap in (one_back, two_back)] == [(1, slice(0, 1)), (1, slice(1, 2))]
+
+
+def test_many_positions_are_thinned_evenly(monkeypatch):
+    monkeypatch.setattr(copying, "MAX_QUERIES", 3)
+    ids = [CHAT.image_id, *CHAT.encode("7") * 10]
+    one_back, _, copies = taps((ids, [0] + [1] * 10))
+    assert one_back.queries.tolist() == [2, 5, 8]  # nine positions from 2 on, every third
+    assert (copies.queries + 1).tolist() == [4, 7, 10]  # ten from 1 on, every third; the first has no earlier copy
+
+
+def test_a_span_tap_reads_the_mass_on_all_its_keys():
+    # Even attention: token 4 sees five tokens, two of them wanted; token 2 sees three, one of them wanted.
+    targets = torch.tensor([[True, False, True, False, False], [False, True, False, False, False]])
+    tap = SpanTap(layer=0, heads=slice(1, 3), rows=torch.tensor([0, 1]), queries=torch.tensor([4, 2]), targets=targets)
+    q, k = torch.zeros(2, 4, 5, 8), torch.zeros(2, 2, 5, 8)
+    with tapped(tap):
+        causal_attention(SimpleNamespace(layer_idx=0), q, k, k, scaling=1.0)
+    torch.testing.assert_close(tap.log_mass, torch.tensor([[math.log(2 / 5)] * 2, [math.log(1 / 3)] * 2]))
+    assert tap.loss().item() == pytest.approx(-(math.log(2 / 5) + math.log(1 / 3)) / 2)
+
+
+def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_path):
+    config = sft_config(
+        nano_folder,
+        tmp_path,
+        steps=1,
+        pointing=PointingSection(weight=0.5, layer=1),
+        copying=CopyingSection(weight=0.25, early_layer=0, late_layer=0),
+    )
+    heads = SimpleNamespace(vocab_size=nano.model.config.text_config.vocab_size, num_hidden_layers=2)
+    heads.num_attention_heads = 4
+    model = SimpleNamespace(config=SimpleNamespace(text_config=heads))
+    guidance = Guidance(config, SimpleNamespace(model=model, chat=nano.chat, images=nano.images))
+    found = guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)]))
+    assert {name: len(group) for name, group in found.items()} == {"looking": 1, "looking_back": 2, "copying": 1}
+    for group, mass in zip(found.values(), ([-1.0], [-2.0, -4.0], [-5.0]), strict=True):
+        for tap, value in zip(group, mass, strict=True):
+            tap.log_mass = torch.full((3, 2), value)
+    total, metrics = guidance.loss(found)
+    assert metrics == {"looking": 1.0, "looking_back": 3.0, "copying": 5.0}
+    assert total.item() == 0.5 * 1 + 0.25 * 3 + 0.25 * 5
+
+
+def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):
+    guidance = Guidance(sft_config(nano_folder, tmp_path, steps=1), nano)
+    assert guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]."), grids=[(1, 4, 4)])) == {}
+    total, metrics = guidance.loss({})
+    assert (total.item(), metrics) == (0.0, {})

@@ -1,0 +1,78 @@
+"""Learning rates, frozen parts, weight decay."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from vilasr.errors import InputError
+from vilasr.policies.transformers import load_model
+from vilasr.training.config import OptimSection
+from vilasr.training.optim import make_optimizer, set_rate, warmup_then_cosine
+
+
+@pytest.mark.parametrize(
+    ("step", "factor"), [(0, 0.25), (1, 0.5), (3, 1.0), (4, 1.0), (8, 0.6), (12, 0.2), (1000, 0.2)]
+)
+def test_the_rate_rises_in_a_line_and_falls_along_half_a_cosine(step, factor):
+    # Half way down, at step 8 of 4..12: 0.2 + 0.8 / 2.
+    assert warmup_then_cosine(12, warmup=4, final=0.2)(step) == pytest.approx(factor)
+
+
+def test_without_warmup_the_rate_begins_at_its_peak():
+    assert warmup_then_cosine(10, warmup=0, final=0.0)(0) == 1.0
+
+
+def test_a_warmup_as_long_as_the_run_never_falls():
+    rate = warmup_then_cosine(2, warmup=2, final=0.0)
+    assert [rate(0), rate(1)] == [0.5, 1.0]
+
+
+@pytest.fixture
+def model(tiny_folder):
+    return load_model(tiny_folder).model
+
+
+def names(model, optimizer):
+    known = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {known[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]}
+
+
+def part(name):
+    if "visual" not in name:
+        return "text"
+    return "projector" if "merger" in name else "vision"
+
+
+@pytest.mark.parametrize("freeze", [[], ["vision"], ["vision", "projector"], ["text"], ["projector", "text"]])
+def test_frozen_parts_are_not_trained_and_all_others_are(model, freeze):
+    optimizer = make_optimizer(model, OptimSection(freeze=freeze))
+    expected = {name for name, _ in model.named_parameters() if part(name) not in freeze}
+    assert names(model, optimizer) == expected
+    assert {name for name, weight in model.named_parameters() if weight.requires_grad} == expected
+
+
+def test_a_frozen_part_keeps_its_weights_through_a_step(model):
+    optimizer = make_optimizer(model, OptimSection(freeze=["vision", "text"], lr=0.1))
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for weight in group["params"]:
+            weight.grad = torch.ones_like(weight)
+    optimizer.step()
+    changed = {part(name) for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    assert changed == {"projector"}
+
+
+def test_only_matrices_decay_and_the_vision_tower_has_its_own_peak(model):
+    optimizer = make_optimizer(model, OptimSection(lr=0.5, weight_decay=0.1, vision_scale=0.2))
+    known = {id(parameter): name for name, parameter in model.named_parameters()}
+    set_rate(optimizer, 0.5)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            assert group["weight_decay"] == (0.1 if parameter.ndim >= 2 else 0.0)
+            assert group["lr"] == pytest.approx(0.05 if part(known[id(parameter)]) == "vision" else 0.25)
+
+
+def test_nothing_left_to_train_is_refused(model):
+    with pytest.raises(InputError, match=r"optim\.freeze: expected something left to train; got every part frozen"):
+        make_optimizer(model, OptimSection(freeze=["vision", "projector", "text"]))

@@ -1,0 +1,191 @@
+"""Stage 0a: what every visual token should know, its losses, and a run that is stopped."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from handmade import TINY_NANO, noise
+from safetensors.torch import load_file
+
+from vilasr.errors import InputError
+from vilasr.training.metrics import read_metrics
+from vilasr.training.nano import fresh
+from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, number_embedding
+from vilasr.training.nano.seeing import MARKS, SeeingConfig, SeeingHeads, join, maze_targets, seeing_loss, train_seeing
+from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
+from vilasr.types import Sample
+
+MAZE = Sample(
+    id="maze/hand",
+    task="maze",
+    question="Where?",
+    images=(noise(0, (384, 256)),),
+    metadata={
+        "n": 3,
+        "xs": [80, 160, 240],  # seen at half the width: 40, 80, 120
+        "ys": [32, 128, 224],  # at half the height: 16, 64, 112
+        "start": [0, 0],
+        "letters": {"A": [2, 1], "D": [1, 2]},
+        "walls": [[0, 0, "right"], [2, 1, "down"]],
+    },
+)
+"""A 3x3 maze on 384x256 pixels, which the model sees at 192x128: 6 x 4 tokens of 32 pixels."""
+TARGETS = maze_targets(MAZE, (384, 256), (192, 128))
+
+
+def at(column, row):
+    return row * 6 + column
+
+
+def test_marks_are_in_the_token_that_holds_their_centre():
+    # start (40, 16) -> token column 1, row 0; A (120, 64) -> 3, 2; D (80, 112) -> 2, 3.
+    found = {(int(token), MARKS[int(mark)]) for token, mark in TARGETS.marks.nonzero()}
+    assert TARGETS.marks.shape == (24, 6)
+    assert found == {(at(1, 0), "start"), (at(3, 2), "A"), (at(2, 3), "D")}
+    places = {token: where for token, where in enumerate(TARGETS.where_px.tolist()) if not math.isnan(where[0])}
+    assert places == {at(1, 0): [40, 16], at(3, 2): [120, 64], at(2, 3): [80, 112]}
+
+
+def test_every_token_knows_the_cell_nearest_to_its_centre():
+    # Centres of tokens: x 16, 48, 80, 112, 144, 176; y 16, 48, 80, 112.
+    assert TARGETS.cell_px[[at(0, 0), at(1, 1), at(2, 2), at(4, 3)]].tolist() == [
+        [40, 16],
+        [40, 64],
+        [80, 64],
+        [120, 112],
+    ]
+
+
+def test_walls_are_those_of_that_cell_above_right_below_and_left():
+    assert TARGETS.walls[at(1, 0)].tolist() == [1, 1, 0, 1]  # the corner cell, and the wall to its right
+    assert TARGETS.walls[at(2, 0)].tolist() == [1, 0, 0, 1]  # the same wall from the other side
+    assert TARGETS.walls[at(3, 2)].tolist() == [0, 1, 1, 0]  # the right edge, and the wall below
+    assert TARGETS.walls[at(3, 3)].tolist() == [1, 1, 1, 0]
+    assert TARGETS.walls[at(2, 2)].tolist() == [0, 0, 0, 0]  # the open cell in the middle
+
+
+def test_tokens_outside_the_maze_know_no_walls():
+    # The last column's centre, x 176, is 56 from the nearest cell, and cells are 40 apart.
+    outside = TARGETS.walls.isnan().all(1).nonzero().squeeze(-1).tolist()
+    assert outside == [at(5, row) for row in range(4)]
+
+
+def test_a_mark_on_the_far_edge_is_in_the_last_token():
+    edge = Sample(
+        id="e", task="maze", question="?", images=MAZE.images, metadata={**MAZE.metadata, "xs": [0, 192, 384]}
+    )
+    targets = maze_targets(edge, (384, 256), (192, 128))
+    assert targets.marks[at(5, 2), MARKS.index("A")] == 1
+
+
+def test_joined_targets_are_one_after_the_other():
+    both = join([TARGETS, TARGETS])
+    assert torch.equal(both.marks[24:], TARGETS.marks)
+    assert both.walls.shape == (48, 4)
+
+
+def test_heads_that_are_right_lose_nothing_and_are_measured_so():
+    class Right(torch.nn.Module):
+        def forward(self, tokens):
+            wanted = torch.cat([TARGETS.where_px.nan_to_num(0), TARGETS.cell_px], dim=1)
+            numbers = torch.arange(512)
+            positions = -0.5 * (numbers - wanted[..., None]) ** 2
+            return (TARGETS.marks - 0.5) * 80, (TARGETS.walls.nan_to_num(0) - 0.5) * 80, positions
+
+    loss, logged = seeing_loss(Right(), torch.zeros(24, 64), TARGETS)
+    assert (logged["recall"], logged["precision"], logged["walls_right"]) == (1, 1, 1)
+    assert (logged["where_px"], logged["cell_px"]) == (0, 0)
+    # A bell of one pixel has an entropy of half of log(2 pi e): all that is left, once for marks and once for cells.
+    assert loss.item() == pytest.approx(math.log(2 * math.pi * math.e), abs=1e-3)
+
+
+def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike():
+    table = torch.stack([number_embedding(number, 64, scale=0.02) for number in range(100)])
+    torch.testing.assert_close(table.pow(2).mean(1).sqrt(), torch.full((100,), 0.02))
+    alike = table[50] @ table.T
+    assert alike[50] > alike[51] > alike[53] > alike[60]
+
+
+def test_heads_read_a_position_that_is_written_in_the_number_embeddings():
+    heads = SeeingHeads(64)
+    assert heads(torch.zeros(3, 64))[2].shape == (3, 4, 512)
+    written = number_embedding(137, 64, scale=1.0)
+    assert (written @ heads.numbers.T).argmax() == 137
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path):
+    settings = {"steps": 4, "batch_size": 2, "save_every": 2, "threads": 1, "warmup": 1}
+    straight, stopped = (SeeingConfig(out=tmp_path / name, **settings) for name in ("straight", "stopped"))
+
+    def stop(step, metrics):
+        if step == 2:
+            raise StoppedError
+
+    expected = load_file(train_seeing(straight, shape=TINY_NANO))
+    with pytest.raises(StoppedError):
+        train_seeing(stopped, shape=TINY_NANO, report=stop)
+    found = load_file(train_seeing(stopped, shape=TINY_NANO))
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    logs = [read_metrics(config.out / "metrics.jsonl") for config in (straight, stopped)]
+    assert logs[0] == logs[1]
+    assert [line["step"] for line in logs[0]] == [0, 1, 2, 3]
+    assert all(np.isfinite(list(line.values())).all() for line in logs[0])
+
+    other = SeeingConfig(out=stopped.out, **(settings | {"batch_size": 3}))
+    with pytest.raises(InputError, match=r"state\.safetensors: expected the state of a run with .*batch_size.: 3"):
+        train_seeing(other, shape=TINY_NANO)
+
+
+# --- the untrained checkpoint -----------------------------------------------------------------------------------------
+
+
+def test_side_files_describe_the_tokenizer_and_the_images():
+    tokenizer = train_tokenizer(["a b c"], num_merges=2)
+    files = fresh.side_files(tokenizer)
+    assert files["generation_config.json"]["eos_token_id"] == tokenizer.token_to_id("<|im_end|>")
+    assert files["tokenizer_config.json"]["additional_special_tokens"] == list(SPECIAL_TOKENS)
+    assert files["preprocessor_config.json"]["patch_size"] == IMAGE_SETTINGS.patch_size
+    assert files["preprocessor_config.json"]["size"] == {"shortest_edge": 30_000, "longest_edge": 36_864}
+    assert files["vilasr.json"] == {
+        "protocol": "compact",
+        "min_pixels": 30_000,
+        "max_pixels": 36_864,
+        "max_context_tokens": 4096,
+    }
+
+
+def test_a_fresh_checkpoint_loads_with_the_settings_it_was_made_with(nano):
+    assert nano.images == IMAGE_SETTINGS
+    assert nano.sizer == NANO_SIZER
+    assert (nano.protocol, nano.max_context_tokens, nano.family) == ("compact", 4096, "qwen3_vl")
+    embeddings = nano.model.get_input_embeddings().weight
+    assert embeddings.shape[0] % 64 == 0
+    for number in (0, 7, 42, 999):
+        [token] = nano.chat.encode(str(number))
+        torch.testing.assert_close(embeddings[token].detach(), number_embedding(number, 64, scale=0.02))
+
+
+def test_the_chat_template_and_the_engine_say_the_same(nano, nano_folder):
+    from transformers import PreTrainedTokenizerFast
+
+    from vilasr.types import ImagePart, Message, Role, TextPart
+
+    theirs = PreTrainedTokenizerFast.from_pretrained(nano_folder)
+    content = [{"type": "text", "text": "Image 1:"}, {"type": "image"}, {"type": "text", "text": "\nGo."}]
+    said = theirs.apply_chat_template(
+        [{"role": "system", "content": "Look."}, {"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=False,
+    )
+    messages = [
+        Message(Role.SYSTEM, (TextPart("Look."),)),
+        Message(Role.USER, (TextPart("Image 1:"), ImagePart(1), TextPart("\nGo."))),
+    ]
+    assert said == nano.chat.text(nano.chat.context(messages, {1: 1}, first=True))

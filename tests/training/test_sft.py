@@ -1,0 +1,142 @@
+"""Supervised fine-tuning: it learns, and a run that is stopped goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from handmade import sft_config
+from safetensors.torch import load_file
+
+from vilasr.env import EpisodeConfig
+from vilasr.errors import InputError
+from vilasr.policies.transformers import load_model
+from vilasr.protocol import COMPACT
+from vilasr.training.config import CopyingSection, DataSection, OptimSection, PointingSection, TaskSource
+from vilasr.training.guidance import Guidance
+from vilasr.training.metrics import read_metrics
+from vilasr.training.optim import make_optimizer
+from vilasr.training.sft import train_sft, train_step
+from vilasr.training.stream import open_stream
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_at(last):
+    def report(step, metrics):
+        if step == last:
+            raise StoppedError
+
+    return report
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def log(config):
+    return [
+        {key: value for key, value in line.items() if key != "seconds"}
+        for line in read_metrics(config.out / "metrics.jsonl")
+    ]
+
+
+def test_a_short_run_lowers_the_loss_and_leaves_a_model_that_loads(nano_folder, tmp_path):
+    config = sft_config(nano_folder, tmp_path / "run", steps=12)
+    reported = []
+    model = train_sft(config, report=lambda step, metrics: reported.append((step, metrics["loss"])))
+    assert [step for step, _ in reported] == list(range(12))
+    assert sum(loss for _, loss in reported[-3:]) < sum(loss for _, loss in reported[:3]) - 3
+    assert model == tmp_path / "run" / "model"
+    assert load_model(model).protocol == "compact"
+    assert not (model / "state.json").exists()
+    assert set(log(config)[0]) == {"step", "loss", "confident", "grad_norm", "tokens", "lr"}
+
+
+def test_a_run_that_was_stopped_twice_ends_with_the_very_same_weights_and_log(nano_folder, tmp_path):
+    settings = {"steps": 5, "save_every": 1, "keep": 1, "pointing": PointingSection(weight=0.3, layer=1)}
+    straight = sft_config(nano_folder, tmp_path / "straight", **settings)
+    stopped = sft_config(nano_folder, tmp_path / "stopped", **settings)
+    expected = weights(train_sft(straight))
+    for last in (1, 3):
+        with pytest.raises(StoppedError):
+            train_sft(stopped, report=stop_at(last))
+    model = train_sft(stopped)
+    found = weights(model)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    assert log(stopped) == log(straight)
+    assert {path.name for path in model.iterdir()} == {path.name for path in (straight.out / "model").iterdir()}
+    assert [path.name for path in (stopped.out / "checkpoints").iterdir()] == ["000005"]
+
+
+def test_a_finished_run_given_again_trains_no_more(nano_folder, tmp_path):
+    config = sft_config(nano_folder, tmp_path, steps=1)
+    before = weights(train_sft(config))
+    again = weights(train_sft(config, report=stop_at(0)))
+    assert all(torch.equal(again[name], tensor) for name, tensor in before.items())
+
+
+def test_the_folder_of_a_run_with_another_config_is_refused(nano_folder, tmp_path):
+    train_sft(sft_config(nano_folder, tmp_path, steps=1))
+    train_sft(sft_config(nano_folder, tmp_path, steps=1, keep=7, save_every=9))  # does not change the result
+    with pytest.raises(InputError, match=r"got a run that differs in steps, optim\. Give another folder: out=PATH"):
+        train_sft(sft_config(nano_folder, tmp_path, steps=2, optim=OptimSection(lr=1.0)))
+
+
+def test_bad_data_stops_the_run_with_its_own_error(nano_folder, tmp_path):
+    data = DataSection(tasks=[TaskSource(task="marks", options={"num": "9"})], batch_size=2, window=1)
+    with pytest.raises(InputError, match="option num of task marks"):
+        train_sft(sft_config(nano_folder, tmp_path, steps=1, data=data))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pointing": PointingSection(weight=0.1, layer=3)}, "pointing: expected layers below 3 .*got layer 3 and 2"),
+        (
+            {"pointing": PointingSection(weight=0.1, num_heads=3)},
+            "pointing: .*at most 2 heads; got layer 2 and 3 heads",
+        ),
+        ({"copying": CopyingSection(weight=0.1, late_layer=2)}, "copying: .*at most 2 heads; got layer 2 and 4 heads"),
+    ],
+)
+def test_guiding_a_layer_or_heads_that_are_not_there_is_refused(nano_folder, tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        train_sft(sft_config(nano_folder, tmp_path, steps=1, **changes))
+
+
+def one_step(loaded, config, optimizer):
+    episode = EpisodeConfig(protocol=COMPACT, sizer=loaded.sizer)
+    load = open_stream(config.data, episode, chat=loaded.chat, settings=loaded.images)
+    guidance = Guidance(config, loaded)
+    samples = [load(0), load(1)]
+    return train_step(loaded.model, samples, optimizer, config, pad_id=loaded.chat.stop_id, guidance=guidance)
+
+
+def test_the_metrics_of_a_model_that_knows_nothing_are_those_of_even_odds(nano_folder, tmp_path):
+    loaded = load_model(nano_folder)
+    with torch.no_grad():
+        loaded.model.get_input_embeddings().weight.zero_()  # tied: every logit is 0
+    config = sft_config(nano_folder, tmp_path, steps=1)
+    metrics = one_step(loaded, config, make_optimizer(loaded.model, config.optim))
+    assert metrics["loss"] == pytest.approx(math.log(loaded.model.config.text_config.vocab_size), rel=1e-5)
+    assert metrics["confident"] == 0.0
+    assert metrics["tokens"] % 2 == 0
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight(nano_folder, tmp_path):
+    loaded = load_model(nano_folder)
+    config = sft_config(nano_folder, tmp_path, steps=1)
+    optimizer = make_optimizer(loaded.model, config.optim)
+    with torch.no_grad():
+        loaded.model.model.language_model.norm.weight[0] = float("nan")
+    before = {name: weight.detach().clone() for name, weight in loaded.model.named_parameters()}
+    metrics = one_step(loaded, config, optimizer)
+    assert math.isnan(metrics["grad_norm"])
+    for name, weight in loaded.model.named_parameters():
+        torch.testing.assert_close(weight, before[name], equal_nan=True, rtol=0, atol=0)
+        assert weight.grad is None
