@@ -6,6 +6,7 @@ from PIL import Image
 
 from vilasr.drawing import add_marks, render
 from vilasr.env import Episode, EpisodeConfig, Limits
+from vilasr.env.scaling import scaled
 from vilasr.protocol import COMPACT, JSON, VILASR, Sizer, format_turn, parse_turn
 from vilasr.types import Box, Completion, FinishReason, Line, Sample, Status
 
@@ -126,7 +127,7 @@ def play_one(rng, sample, config):
             assert recipe.instances == add_marks(parent.instances, here)
             drawn = render(sample.images[recipe.base - 1], recipe.instances, config.style)
             assert drawn.tobytes() == episode.image(view.index).tobytes()
-            seen = drawn.resize(episode.model_sizes[view.index - 1], Image.Resampling.BICUBIC)
+            seen = scaled(drawn, episode.model_sizes[view.index - 1])
             assert seen.tobytes() == view.pixels.tobytes()
     rollout = episode.rollout()
     assert rollout.status is observation.status

@@ -29,11 +29,11 @@ def place_label(mark: Action, text: Size, image: Size, gap_px: float, taken: Seq
     best, lowest = (0, 0), math.inf
     for place in places:
         wanted = round(place[0]), round(place[1])
-        x, y = (min(max(0, wanted[axis]), image[axis] - text[axis]) for axis in (0, 1))
-        rect = (x, y, x + text[0], y + text[1])
+        x = min(max(0, wanted[0]), image[0] - text[0])
+        y = min(max(0, wanted[1]), image[1] - text[1])
         # Moved up or down, a label runs into its own mark; moved sideways, it is only less tidy.
         moved = text[0] * abs(y - wanted[1]) + text[1] * abs(x - wanted[0]) / 4
-        cost = moved + sum(overlap(rect, other) for other in avoided)
+        cost = moved + covered_area((x, y, x + text[0], y + text[1]), avoided)
         if cost < lowest:
             best, lowest = (x, y), cost
         if cost == 0:
@@ -41,11 +41,20 @@ def place_label(mark: Action, text: Size, image: Size, gap_px: float, taken: Seq
     return best
 
 
-def overlap(first: Rect, second: Rect) -> float:
-    """Area that two rectangles share."""
-    wide = min(first[2], second[2]) - max(first[0], second[0])
-    high = min(first[3], second[3]) - max(first[1], second[1])
-    return wide * high if wide > 0 and high > 0 else 0.0
+def covered_area(rect: Rect, others: Sequence[Rect]) -> float:
+    """The areas that a rectangle shares with each of the others, added up.
+
+    >>> covered_area((0, 0, 10, 10), [(8, 8, 20, 20), (9, 0, 10, 5), (10, 0, 20, 10)])
+    9.0
+    """
+    left, top, right, bottom = rect
+    area = 0.0
+    for other_left, other_top, other_right, other_bottom in others:
+        if other_left < right and other_right > left and other_top < bottom and other_bottom > top:
+            wide = min(right, other_right) - max(left, other_left)
+            high = min(bottom, other_bottom) - max(top, other_top)
+            area += wide * high
+    return area
 
 
 def _box_places(box: Box, text: Size, image: Size, gap_px: float) -> Iterator[Point]:

@@ -184,17 +184,16 @@ def _fill_polygon(
         tile = (math.floor(min(xs)), math.floor(min(ys)), math.ceil(max(xs)) + 1, math.ceil(max(ys)) + 1)
     left, top, right, bottom = tile
     # Pillow fills the pixels that a corner falls on, so pixel centres are whole numbers: hence the half.
-    corners = tuple(
-        (round((x - left) * SUPERSAMPLING - 0.5), round((y - top) * SUPERSAMPLING - 0.5)) for x, y in points
-    )
-    image.paste(colour, (left, top, right, bottom), _polygon_mask(corners, (right - left, bottom - top)))
+    corners = [(round((x - left) * SUPERSAMPLING - 0.5), round((y - top) * SUPERSAMPLING - 0.5)) for x, y in points]
+    image.paste(colour, (left, top, right, bottom), _polygon_mask(tuple(corners), (right - left, bottom - top)))
 
 
 def _fill_disc(image: Image.Image, centre: Point, radius: float, colour: Colour) -> None:
-    left, top = (math.floor(value - radius) for value in centre)
+    x, y = centre
+    left, top = math.floor(x - radius), math.floor(y - radius)
     side = math.ceil(2 * radius) + 1
-    at_x, at_y = (round((value - corner) * SUPERSAMPLING) for value, corner in zip(centre, (left, top), strict=True))
-    mask = _disc_mask((at_x, at_y), radius * SUPERSAMPLING, side)
+    inside = round((x - left) * SUPERSAMPLING), round((y - top) * SUPERSAMPLING)
+    mask = _disc_mask(inside, radius * SUPERSAMPLING, side)
     image.paste(colour, (left, top, left + side, top + side), mask)
 
 

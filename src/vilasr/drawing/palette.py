@@ -35,6 +35,7 @@ def label_colour(label: str) -> Colour:
     return oklch_to_srgb(LIGHTNESSES[index % len(LIGHTNESSES)], CHROMA, index * GOLDEN_RATIO % 1.0)
 
 
+@lru_cache(maxsize=4096)
 def halo_colour(colour: Colour) -> Colour:
     """White where it stands out against `colour`, so that the halos of a picture are mostly alike; else black."""
     return WHITE if contrast(colour, WHITE) >= MIN_CONTRAST else BLACK

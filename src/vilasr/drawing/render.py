@@ -60,11 +60,11 @@ def _draw_mark(image: Image.Image, mark: Action, colour: Colour, style: Style) -
 def _draw_labels(image: Image.Image, marks: Sequence[Action], colours: Sequence[Colour], style: Style) -> None:
     stroke_px, font_px = style.stroke.px(image.size), style.font.px(image.size)
     casing_px = 0 if style.casing is None else style.casing.px(image.size)
+    halo_px = casing_px and max(casing_px, font_px // 8)
     taken = [rect for mark in marks if isinstance(mark, Line) for rect in _line_ends(mark, stroke_px)]
     for mark, colour in zip(marks, colours, strict=True):
         if isinstance(mark, Line) and not style.label_lines:
             continue
-        halo_px = casing_px and max(casing_px, font_px // 8)
         text = text_mask(mark.label, font_px=font_px, halo_px=halo_px, max_size=image.size)
         if text is None:
             continue

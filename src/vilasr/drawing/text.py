@@ -44,18 +44,24 @@ def text_mask(text: str, *, font_px: int, halo_px: int, max_size: Size) -> TextM
         max_size: the mask is not larger than this.
     """
     shown = _fit(clean_text(text), font_px, max_size[0] - 2 * halo_px)
-    if not shown:
+    mask = _line_mask(shown, font_px, halo_px) if shown else None
+    if mask is None or mask.size[1] > max_size[1]:
         return None
+    if mask.size[0] > max_size[0]:
+        box = (0, 0, max_size[0], mask.size[1])
+        return TextMask(glyphs=mask.glyphs.crop(box), halo=mask.halo.crop(box))
+    return mask
+
+
+@lru_cache(maxsize=256)
+def _line_mask(text: str, font_px: int, halo_px: int) -> TextMask | None:
+    """All of a clean text, cropped to its ink; None when there is no ink."""
     # Ink may lie outside the advance widths, and stacked accents above the ascent: draw with room, then crop.
     margin = font_px + halo_px
-    size = (math.ceil(_width(shown, font_px)) + 2 * margin, 3 * margin)
-    glyphs, halo = (_draw(shown, font_px, size, margin, stroke_px) for stroke_px in (0, halo_px))
+    size = (math.ceil(_width(text, font_px)) + 2 * margin, 3 * margin)
+    glyphs, halo = (_draw(text, font_px, size, margin, stroke_px) for stroke_px in (0, halo_px))
     ink = halo.getbbox()
-    if ink is None or ink[3] - ink[1] > max_size[1]:
-        return None
-    left, top, right, bottom = ink
-    box = (left, top, min(right, left + max_size[0]), bottom)
-    return TextMask(glyphs=glyphs.crop(box), halo=halo.crop(box))
+    return None if ink is None else TextMask(glyphs=glyphs.crop(ink), halo=halo.crop(ink))
 
 
 def clean_text(text: str) -> str:
@@ -120,6 +126,7 @@ def _fonts(text: str, font_px: int) -> list[tuple[ImageFont.FreeTypeFont, str]]:
     return [(load_font(face, font_px, not piece.isascii()), piece) for face, piece in _runs(text)]
 
 
+@lru_cache(maxsize=4096)
 def _width(text: str, font_px: int) -> float:
     return sum(font.getlength(piece) for font, piece in _fonts(text, font_px))
 

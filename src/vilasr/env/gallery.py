@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from vilasr.drawing import Style, add_marks, content_key, load_image, render
+from vilasr.env.scaling import scaled, scaled_again
 from vilasr.errors import InputError, InvariantError
 from vilasr.types import Action, ImageRecipe, ImageView, Rollout, Sample, Size
 
@@ -20,8 +22,17 @@ MAX_RENDERED = 4
 """Drawn pictures kept for the next `image` or `view`; older ones are rendered again from their recipes."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """A picture of a base, and that picture at the size the policy sees."""
+
+    base: int
+    picture: Image.Image
+    view: Image.Image
+
+
 class Gallery:
-    """Images 1..N of one episode. Only the bases are kept as pixels.
+    """Images 1..N of one episode. Of pixels only the bases and the latest pictures are kept.
 
     Raises InputError for a sample image that cannot be loaded or shown.
     """
@@ -30,6 +41,7 @@ class Gallery:
         self._style = style
         self._bases: list[Image.Image] = []
         self._rendered: dict[int, Image.Image] = {}
+        self._last: _Seen | None = None
         self.recipes: list[ImageRecipe] = []
         self.model_sizes: list[Size] = []
         for index, source in enumerate(sample.images, start=1):
@@ -37,7 +49,7 @@ class Gallery:
             base = load_image(source, name=f"image {index}" if isinstance(source, Image.Image) else None)
             model_size = sizer.fit(base.size)
             if style.draw_at_model_size:
-                base = _resized(base, model_size)
+                base = scaled(base, model_size)
             self._bases.append(base)
             self.recipes.append(ImageRecipe(base=index, size=base.size))
             self.model_sizes.append(model_size)
@@ -62,7 +74,14 @@ class Gallery:
 
     def view(self, index: int) -> ImageView:
         """Image `index` as the policy sees it."""
-        pixels = _resized(self.image(index), self.model_sizes[index - 1])
+        picture, size = self.image(index), self.model_sizes[index - 1]
+        base, last = self.recipes[index - 1].base, self._last
+        if last is not None and last.base == base:
+            pixels = scaled_again(picture, size, before=last.picture, view=last.view)
+        else:
+            pixels = scaled(picture, size)
+        # A copy, since the view goes out to policies, and only where scaling does anything.
+        self._last = None if pixels is picture else _Seen(base=base, picture=picture, view=pixels.copy())
         return ImageView(index=index, pixels=pixels, key=content_key(pixels))
 
     def draw(self, actions: Sequence[Action]) -> tuple[int, ...]:
@@ -78,10 +97,6 @@ class Gallery:
             self.model_sizes.append(self.model_sizes[parent - 1])
             new.append(len(self.recipes))
         return tuple(new)
-
-
-def _resized(image: Image.Image, size: Size) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
 
 
 def views_of(rollout: Rollout, *, style: Style, sizer: Sizer) -> list[Image.Image]:
