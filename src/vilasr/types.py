@@ -7,14 +7,15 @@ Image indices are 1-based: the sample's images first, then every drawn image in 
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from PIL.Image import Image
 
 Point = tuple[float, float]

@@ -22,7 +22,7 @@ READER = CopyReader(CHAT, vocab_size=CHAT.num_tokens + 10)
 
 
 def taps(*rows):
-    one_back, two_back, copies = READER.taps(hand_batch(CHAT, *rows, grids=[(1, 2, 2)]), early_layer=1, late_layer=4)
+    one_back, two_back, _, copies = READER.taps(hand_batch(CHAT, *rows, grids=[(1, 2, 2)]), early_layer=1, late_layer=4)
     return one_back, two_back, copies
 
 
@@ -42,13 +42,22 @@ def test_the_position_before_a_number_looks_where_the_number_stood_before():
     assert (copies.layer, copies.heads) == (4, slice(2, 4))
 
 
-def test_a_direction_is_the_same_with_and_without_what_is_written_around_it():
-    ids, mask = said(CHAT, 1, "go 1 up, 2 down. go 3 down. ")
-    words = [CHAT.text([token]) for token in ids]
-    first, second = (place for place, word in enumerate(words) if word.strip().startswith("down"))
+def direction_places(ids):
+    return [place for place, token in enumerate(ids) if CHAT.text([token]).strip().startswith("down")]
+
+
+def test_a_direction_is_looked_up_behind_its_number_whatever_is_written_around_it():
+    ids, mask = said(CHAT, 1, "go 1 up, 2 down. go 2 down. ")
+    first, second = direction_places(ids)
     _, _, copies = taps((ids, mask))
     assert (0, second - 1, [first]) in looks(copies)
-    assert len(looks(copies)) == 1  # "up" and each number stand there once
+
+
+def test_a_direction_behind_a_new_number_copies_nothing():
+    ids, mask = said(CHAT, 1, "go 1 up, 2 down. go 3 down. ")
+    _, second = direction_places(ids)
+    _, _, copies = taps((ids, mask))
+    assert second - 1 not in [query for _, query, _ in looks(copies)]
 
 
 def test_what_the_policy_did_not_say_copies_nothing():
@@ -89,20 +98,21 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
         tmp_path,
         steps=1,
         pointing=PointingSection(weight=0.5, layer=1),
-        copying=CopyingSection(weight=0.25, early_layer=0, late_layer=0),
+        copying=CopyingSection(weight=0.25, early_layer=0, late_layer=1),
     )
     heads = SimpleNamespace(vocab_size=nano.model.config.text_config.vocab_size, num_hidden_layers=2)
-    heads.num_attention_heads = 4
+    heads.num_attention_heads = 6
     model = SimpleNamespace(config=SimpleNamespace(text_config=heads))
     guidance = Guidance(config, SimpleNamespace(model=model, chat=nano.chat, images=nano.images))
     found = guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)]))
-    assert {name: len(group) for name, group in found.items()} == {"looking": 1, "looking_back": 2, "copying": 1}
-    for group, mass in zip(found.values(), ([-1.0], [-2.0, -4.0], [-5.0]), strict=True):
+    sizes = {name: len(group) for name, group in found.items()}
+    assert sizes == {"looking": 1, "looking_back": 2, "moves": 1, "copying": 1}
+    for group, mass in zip(found.values(), ([-1.0], [-2.0, -4.0], [-6.0], [-5.0]), strict=True):
         for tap, value in zip(group, mass, strict=True):
             tap.log_mass = torch.full((3, 2), value)
     total, metrics = guidance.loss(found)
-    assert metrics == {"looking": 1.0, "looking_back": 3.0, "copying": 5.0}
-    assert total.item() == 0.5 * 1 + 0.25 * 3 + 0.25 * 5
+    assert metrics == {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "copying": 5.0}
+    assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 5)
 
 
 def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):
@@ -110,3 +120,16 @@ def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):
     assert guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]."), grids=[(1, 4, 4)])) == {}
     total, metrics = guidance.loss({})
     assert (total.item(), metrics) == (0.0, {})
+
+
+def test_the_end_of_a_line_looks_at_the_direction_of_its_move():
+    chat = ChatTokens(train_tokenizer(['go 1 up, 2 down, 7 "end_point_2d": [5, 6], "label": "2"'] * 40, num_merges=90))
+    text = 'go 1 up, 2 down, 7 "end_point_2d": [5, 6], "label": "2"'
+    ids, mask = said(chat, 1, text)
+    words = [chat.text([token]) for token in ids]
+    opens = next(place for place, word in enumerate(words) if word.endswith('"end_point_2d": ['))
+    direction = next(place for place, word in enumerate(words) if "down" in word)
+    batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
+    moves = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[2]
+    assert looks(moves) == [(0, opens, [direction]), (0, opens + 2, [direction])]
+    assert (moves.layer, moves.heads) == (3, slice(4, 6))

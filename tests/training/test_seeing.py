@@ -167,7 +167,7 @@ def test_a_fresh_checkpoint_loads_with_the_settings_it_was_made_with(nano):
     assert (nano.protocol, nano.max_context_tokens, nano.family) == ("compact", 4096, "qwen3_vl")
     embeddings = nano.model.get_input_embeddings().weight
     assert embeddings.shape[0] % 64 == 0
-    for number in (0, 7, 42, 999):
+    for number in (21, 42, 999):
         [token] = nano.chat.encode(str(number))
         torch.testing.assert_close(embeddings[token].detach(), number_embedding(number, 64, scale=0.02))
 

@@ -101,7 +101,7 @@ def test_bad_data_stops_the_run_with_its_own_error(nano_folder, tmp_path):
             {"pointing": PointingSection(weight=0.1, num_heads=3)},
             "pointing: .*at most 2 heads; got layer 2 and 3 heads",
         ),
-        ({"copying": CopyingSection(weight=0.1, late_layer=2)}, "copying: .*at most 2 heads; got layer 2 and 4 heads"),
+        ({"copying": CopyingSection(weight=0.1, late_layer=2)}, "copying: .*at most 2 heads; got layer 2 and 6 heads"),
     ],
 )
 def test_guiding_a_layer_or_heads_that_are_not_there_is_refused(nano_folder, tmp_path, changes, message):

@@ -55,7 +55,7 @@ class SpanTap:
         return -self.log_mass.mean()
 
 
-NUM_HEADS = 4
+NUM_HEADS = 6
 """Heads that a model must have for `CopyReader.taps`."""
 
 
@@ -65,15 +65,20 @@ class CopyReader:
     def __init__(self, chat: ChatTokens, *, vocab_size: int) -> None:
         self._image_id = chat.image_id
         self._kind = torch.zeros(vocab_size, dtype=torch.long)
+        self._opens_end = torch.zeros(vocab_size, dtype=torch.bool)
         for token in range(min(vocab_size, chat.num_tokens)):
             text = chat.text([token])
+            self._opens_end[token] = text.endswith('"end_point_2d": [')
             if text.isascii() and text.isdecimal():
                 self._kind[token] = len(DIRECTIONS) + 1 + int(text)
             elif found := _DIRECTION.match(text):
                 self._kind[token] = DIRECTIONS.index(found[1]) + 1
 
     def taps(self, batch: Batch, *, early_layer: int, late_layer: int) -> tuple[SpanTap, ...]:
-        """Heads 0 and 1 of the early layer look one and two tokens back; heads 2 and 3 of the late one, at copies."""
+        """What to look at: one and two tokens back, the move that a line draws, and copies.
+
+        Heads 0 and 1 of the early layer, heads 4 and 5 of the layer before the late one, heads 2 and 3 of the late one.
+        """
         ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
         kinds = self._kind[ids]
         length = ids.shape[1]
@@ -102,7 +107,24 @@ class CopyReader:
             queries=places[known] - 1,
             targets=same[known],
         )
-        return (*back, copies)
+        return (*back, self._moves(ids, loss_mask, kinds, layer=late_layer - 1), copies)
+
+    def _moves(self, ids: torch.Tensor, loss_mask: torch.Tensor, kinds: torch.Tensor, *, layer: int) -> SpanTap:
+        """While the end of a line is written, look at the direction of the move that the line is labelled with.
+
+        After the token that opens the end point come x, a comma, y, the token that opens the label, and the label.
+        """
+        opens = (self._opens_end[ids] & loss_mask)[:, : ids.shape[1] - 5]
+        rows, starts = _thinned(opens.nonzero())
+        label = ids[rows, starts + 5]
+        rows, queries = rows.repeat(2), torch.cat([starts, starts + 2])
+        earlier = torch.arange(ids.shape[1])[None] < queries[:, None]
+        follows = torch.zeros_like(earlier)
+        follows[:, 1:] = ids[rows, :-1] == label.repeat(2)[:, None]
+        directions = (kinds[rows] > 0) & (kinds[rows] <= len(DIRECTIONS))
+        targets = earlier & follows & directions
+        known = targets.any(1)
+        return SpanTap(layer=layer, heads=slice(4, 6), rows=rows[known], queries=queries[known], targets=targets[known])
 
 
 def _thinned(found: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
