@@ -243,7 +243,9 @@ def test_a_failing_engine_tells_everybody_who_waits_and_everybody_who_comes_late
         return results
 
     results = asyncio.run(main())
-    assert [re.match("The engine (stopped in the middle of a turn|has stopped)", str(r)) is not None for r in results] == [True] * 3
+    assert [
+        re.match("The engine (stopped in the middle of a turn|has stopped)", str(r)) is not None for r in results
+    ] == [True] * 3
 
 
 def test_a_closed_policy_says_so(loaded):

@@ -22,7 +22,9 @@ READER = CopyReader(CHAT, vocab_size=CHAT.num_tokens + 10)
 
 
 def taps(*rows):
-    one_back, two_back, _, copies = READER.taps(hand_batch(CHAT, *rows, grids=[(1, 2, 2)]), early_layer=1, late_layer=4)
+    one_back, two_back, *_, copies = READER.taps(
+        hand_batch(CHAT, *rows, grids=[(1, 2, 2)]), early_layer=1, late_layer=4
+    )
     return one_back, two_back, copies
 
 
@@ -65,19 +67,23 @@ def test_what_the_policy_did_not_say_copies_nothing():
     assert looks(taps((ids, [0] * len(ids)))[2]) == []
 
 
-def test_numbers_and_directions_look_one_and_two_tokens_back_whoever_said_them():
+def test_numbers_and_directions_look_one_two_and_three_tokens_back_whoever_said_them():
     ids = [CHAT.image_id, *CHAT.encode("7"), *CHAT.encode(","), *CHAT.encode("8")]
-    one_back, two_back, _ = taps((ids, [0, 0, 0, 0]))
-    assert looks(one_back) == [(0, 3, [2])]  # the number at 1 has nothing two tokens back and is left out
+    one_back, two_back, three_back, *_ = READER.taps(
+        hand_batch(CHAT, (ids, [0, 0, 0, 0]), grids=[(1, 2, 2)]), early_layer=1, late_layer=4
+    )
+    assert looks(one_back) == [(0, 3, [2])]  # the number at 1 has nothing three tokens back and is left out
     assert looks(two_back) == [(0, 3, [1])]
-    assert [(tap.layer, tap.heads) for tap in (one_back, two_back)] == [(1, slice(0, 1)), (1, slice(1, 2))]
+    assert looks(three_back) == [(0, 3, [0])]
+    heads = [(tap.layer, tap.heads) for tap in (one_back, two_back, three_back)]
+    assert heads == [(1, slice(0, 1)), (1, slice(1, 2)), (1, slice(2, 3))]
 
 
 def test_many_positions_are_thinned_evenly(monkeypatch):
     monkeypatch.setattr(copying, "MAX_QUERIES", 3)
     ids = [CHAT.image_id, *CHAT.encode("7") * 10]
     one_back, _, copies = taps((ids, [0] + [1] * 10))
-    assert one_back.queries.tolist() == [2, 5, 8]  # nine positions from 2 on, every third
+    assert one_back.queries.tolist() == [3, 5, 7, 9]  # eight positions from 3 on, every second
     assert (copies.queries + 1).tolist() == [4, 7, 10]  # ten from 1 on, every third; the first has no earlier copy
 
 
@@ -106,13 +112,13 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
     guidance = Guidance(config, SimpleNamespace(model=model, chat=nano.chat, images=nano.images))
     found = guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)]))
     sizes = {name: len(group) for name, group in found.items()}
-    assert sizes == {"looking": 1, "looking_back": 2, "moves": 1, "copying": 1}
-    for group, mass in zip(found.values(), ([-1.0], [-2.0, -4.0], [-6.0], [-5.0]), strict=True):
+    assert sizes == {"looking": 1, "looking_back": 3, "moves": 1, "answers": 1, "copying": 1}
+    for group, mass in zip(found.values(), ([-1.0], [-2.0, -3.0, -4.0], [-6.0], [-7.0], [-5.0]), strict=True):
         for tap, value in zip(group, mass, strict=True):
             tap.log_mass = torch.full((3, 2), value)
     total, metrics = guidance.loss(found)
-    assert metrics == {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "copying": 5.0}
-    assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 5)
+    assert metrics == {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "answers": 7.0, "copying": 5.0}
+    assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 7 + 5)
 
 
 def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):
@@ -130,6 +136,18 @@ def test_the_end_of_a_line_looks_at_the_direction_of_its_move():
     opens = next(place for place, word in enumerate(words) if word.endswith('"end_point_2d": ['))
     direction = next(place for place, word in enumerate(words) if "down" in word)
     batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
-    moves = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[2]
+    moves = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[3]
     assert looks(moves) == [(0, opens, [direction]), (0, opens + 2, [direction])]
     assert (moves.layer, moves.heads) == (3, slice(4, 6))
+
+
+def test_a_concluded_letter_looks_at_the_last_number_of_its_place():
+    endings = [f"{letter}.</think>" for letter in "ABCDE"]
+    chat = ChatTokens(train_tokenizer([*endings * 200, *["A [5, 6], B [7, 8]. That is "] * 50], num_merges=70))
+    ids, mask = said(chat, 1, "A [5, 6], B [7, 8]. That is B.</think>")
+    words = [chat.text([token]) for token in ids]
+    letter = words.index("B.</think>")
+    batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
+    answers = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[4]
+    assert looks(answers) == [(0, letter - 1, [words.index("8")])]
+    assert (answers.layer, answers.heads) == (4, slice(4, 6))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MAX_QUERIES = 2048
 """Positions looked at in one batch, spread evenly: enough to learn from, few enough to be cheap."""
 DIRECTIONS = ("up", "down", "left", "right")
+_PLACE = re.compile(r"\b([A-Z]) \[$")
+_ANSWER = re.compile(r"([A-Z])\.")
 _DIRECTION = re.compile(r" ?(up|down|left|right)\b")
 
 
@@ -66,23 +68,32 @@ class CopyReader:
         self._image_id = chat.image_id
         self._kind = torch.zeros(vocab_size, dtype=torch.long)
         self._opens_end = torch.zeros(vocab_size, dtype=torch.bool)
+        self._concludes = torch.zeros(vocab_size, dtype=torch.bool)
+        self._place_letter = torch.zeros(vocab_size, dtype=torch.long)
+        self._answer_letter = torch.zeros(vocab_size, dtype=torch.long)
         for token in range(min(vocab_size, chat.num_tokens)):
             text = chat.text([token])
             self._opens_end[token] = text.endswith('"end_point_2d": [')
+            self._concludes[token] = text.endswith(" is ")
+            if place := _PLACE.search(text):
+                self._place_letter[token] = ord(place[1])
+            if answer := _ANSWER.match(text):
+                self._answer_letter[token] = ord(answer[1])
             if text.isascii() and text.isdecimal():
                 self._kind[token] = len(DIRECTIONS) + 1 + int(text)
             elif found := _DIRECTION.match(text):
                 self._kind[token] = DIRECTIONS.index(found[1]) + 1
 
     def taps(self, batch: Batch, *, early_layer: int, late_layer: int) -> tuple[SpanTap, ...]:
-        """What to look at: one and two tokens back, the move that a line draws, and copies.
+        """What to look at: one, two and three tokens back; the move that a line draws; the place of the answer; copies.
 
-        Heads 0 and 1 of the early layer, heads 4 and 5 of the layer before the late one, heads 2 and 3 of the late one.
+        Heads 0 to 2 of the early layer, heads 4 and 5 of the layer before the late one, heads 4 and 5 of the late one,
+        heads 2 and 3 of the late one.
         """
         ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
         kinds = self._kind[ids]
         length = ids.shape[1]
-        rows, places = _thinned(((kinds > 0) & (ids != self._image_id))[:, 2:].nonzero() + torch.tensor([0, 2]))
+        rows, places = _thinned(((kinds > 0) & (ids != self._image_id))[:, 3:].nonzero() + torch.tensor([0, 3]))
         back = [
             SpanTap(
                 layer=early_layer,
@@ -91,7 +102,7 @@ class CopyReader:
                 queries=places,
                 targets=torch.arange(length)[None] == (places - steps)[:, None],
             )
-            for steps in (1, 2)
+            for steps in (1, 2, 3)
         ]
         rows, places = _thinned((loss_mask & (kinds > 0)).nonzero())
         same = (kinds[rows] == kinds[rows, places][:, None]) & (torch.arange(length)[None] < places[:, None])
@@ -107,7 +118,23 @@ class CopyReader:
             queries=places[known] - 1,
             targets=same[known],
         )
-        return (*back, self._moves(ids, loss_mask, kinds, layer=late_layer - 1), copies)
+        moves = self._moves(ids, loss_mask, kinds, layer=late_layer - 1)
+        return (*back, moves, self._answers(ids, loss_mask, layer=late_layer), copies)
+
+    def _answers(self, ids: torch.Tensor, loss_mask: torch.Tensor, *, layer: int) -> SpanTap:
+        """While a letter is concluded ("That is B."), look at the last number of its place, "B [82, 56"."""
+        said = self._answer_letter[ids]
+        concluded = (said > 0) & loss_mask
+        concluded[:, 1:] &= self._concludes[ids[:, :-1]]
+        concluded[:, 0] = False
+        rows, places = concluded.nonzero().unbind(1)
+        targets = torch.zeros((len(rows), ids.shape[1]), dtype=torch.bool)
+        targets[:, 3:] = (self._place_letter[ids[rows]] == said[rows, places][:, None])[:, :-3]
+        targets &= torch.arange(ids.shape[1])[None] < places[:, None]
+        known = targets.any(1)
+        return SpanTap(
+            layer=layer, heads=slice(4, 6), rows=rows[known], queries=places[known] - 1, targets=targets[known]
+        )
 
     def _moves(self, ids: torch.Tensor, loss_mask: torch.Tensor, kinds: torch.Tensor, *, layer: int) -> SpanTap:
         """While the end of a line is written, look at the direction of the move that the line is labelled with.

@@ -51,16 +51,22 @@ class Guidance:
             taps["looking"] = (self._points.tap(batch, layer=pointing.layer, num_heads=pointing.num_heads),)
         if self._copying.weight:
             copying = self._copying
-            *back, moves, copies = self._copies.taps(
+            *back, moves, answers, copies = self._copies.taps(
                 batch, early_layer=copying.early_layer, late_layer=copying.late_layer
             )
-            taps["looking_back"], taps["moves"], taps["copying"] = back, (moves,), (copies,)
+            taps |= {"looking_back": back, "moves": (moves,), "answers": (answers,), "copying": (copies,)}
         return taps
 
     def loss(self, taps: dict[str, Sequence[Tap]]) -> tuple[torch.Tensor, dict[str, float]]:
         """The weighted sum after a forward pass, and the unweighted metrics."""
         losses = {name: torch.stack([tap.loss() for tap in group]).mean() for name, group in taps.items()}
         copying = self._copying.weight
-        weights = {"looking": self._pointing.weight, "looking_back": copying, "moves": copying, "copying": copying}
+        weights = {
+            "looking": self._pointing.weight,
+            "looking_back": copying,
+            "moves": copying,
+            "answers": copying,
+            "copying": copying,
+        }
         total = sum((weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
         return total, {name: loss.item() for name, loss in losses.items()}
