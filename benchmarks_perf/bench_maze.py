@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import statistics
 import sys
 import time
-from pathlib import Path
+
+from hardware import processor
 
 from vilasr.tasks import task_named
 
 TARGET_PER_S = 2000
-
-
-def processor() -> str:
-    """What the processor calls itself, and how many the machine has."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def rates_per_s(num: int, repeats: int) -> list[float]:

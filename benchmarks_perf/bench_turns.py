@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import random
 import statistics
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hardware import processor
 
 from vilasr.env import Episode, EpisodeConfig
 from vilasr.protocol import COMPACT
@@ -28,17 +28,6 @@ SIDE_BY_SIDE = 16
 CONFIG = EpisodeConfig(protocol=COMPACT, sizer=NANO_SIZER)
 Script = tuple[Sample, list[str]]
 """A maze, and what its demonstration says in each turn."""
-
-
-def processor() -> str:
-    """What the processor calls itself, and how many the machine has."""
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        if info.exists()
-        else []
-    )
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def scripts(num: int, repeat: int) -> list[Script]:

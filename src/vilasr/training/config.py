@@ -105,7 +105,6 @@ class SftConfig(Section):
     matmul_attention: bool = False
     save_every: int = Field(default=200, gt=0)
     keep: int = Field(default=2, gt=0)
-    log_every: int = Field(default=10, gt=0)
 
     @model_validator(mode="after")
     def _attention_can_be_read(self) -> SftConfig:

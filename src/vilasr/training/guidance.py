@@ -40,16 +40,21 @@ class Guidance:
                     expected=f"layers below {text.num_hidden_layers} and at most {text.num_attention_heads} heads",
                     got=f"layer {layer} and {num_heads} heads",
                 )
-        self._points = PointReader(loaded.chat, vocab_size=text.vocab_size, token_px=loaded.images.factor)
-        self._copies = CopyReader(loaded.chat, vocab_size=text.vocab_size)
+        # Each reads the whole vocabulary once: only what is used is built.
+        self._points = (
+            PointReader(loaded.chat, vocab_size=text.vocab_size, token_px=loaded.images.factor)
+            if config.pointing.weight
+            else None
+        )
+        self._copies = CopyReader(loaded.chat, vocab_size=text.vocab_size) if config.copying.weight else None
 
     def taps(self, batch: Batch) -> dict[str, Sequence[Tap]]:
         """The taps for a batch, by the name of their metric."""
         taps: dict[str, Sequence[Tap]] = {}
-        if self._pointing.weight:
+        if self._points is not None:
             pointing = self._pointing
             taps["looking"] = (self._points.tap(batch, layer=pointing.layer, num_heads=pointing.num_heads),)
-        if self._copying.weight:
+        if self._copies is not None:
             copying = self._copying
             *back, moves, answers, copies = self._copies.taps(
                 batch, early_layer=copying.early_layer, late_layer=copying.late_layer

@@ -159,8 +159,4 @@ def _find_start(config: SftConfig) -> Path | None:
 
 def _identity(config: SftConfig) -> dict[str, Any]:
     """What must be equal for a run to be resumed."""
-    return {
-        "config": config.model_dump(
-            mode="json", exclude={"out", "threads", "save_every", "keep", "log_every", "device"}
-        )
-    }
+    return {"config": config.model_dump(mode="json", exclude={"out", "threads", "save_every", "keep", "device"})}

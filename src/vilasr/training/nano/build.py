@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from tqdm import tqdm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
 CONFIGS = Path("configs/nano")
 RUNS = Path("runs/nano")
@@ -88,22 +88,17 @@ def package(model: Path, out: Path) -> None:
     print(f"wrote {out}", file=sys.stderr)
 
 
-def progress(name: str, steps: int) -> AbstractContextManager[Callable[[int, dict[str, float]], None]]:
+@contextmanager
+def progress(name: str, steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     """A bar on stderr; enter it to get the `report` of a stage."""
-    from contextlib import contextmanager
+    with tqdm(total=steps, desc=name, unit="step") as shown:
 
-    @contextmanager
-    def bar() -> Iterator[Callable[[int, dict[str, float]], None]]:
-        with tqdm(total=steps, desc=name, unit="step") as shown:
+        def report(step: int, metrics: dict[str, float]) -> None:
+            shown.update(step + 1 - shown.n)
+            known = {key: metrics[key] for key in ("loss", "recall", "where_px") if key in metrics}
+            shown.set_postfix({key: f"{value:.3f}" for key, value in known.items()})
 
-            def report(step: int, metrics: dict[str, float]) -> None:
-                shown.update(step + 1 - shown.n)
-                known = {key: metrics[key] for key in ("loss", "recall", "where_px") if key in metrics}
-                shown.set_postfix({key: f"{value:.3f}" for key, value in known.items()})
-
-            yield report
-
-    return bar()
+        yield report
 
 
 if __name__ == "__main__":
