@@ -73,9 +73,14 @@ class PointingSection(Section):
 
 
 class CopyingSection(Section):
-    """The auxiliary loss of `vilasr.training.copying`; needs `matmul_attention`."""
+    """The auxiliary loss of `vilasr.training.copying`; needs `matmul_attention`.
+
+    `concluding` weighs the mean negative log-likelihood of the concluded letter alone. It is one token among hundreds,
+    so that the mean over all of them hardly feels it, and yet all that an answer is judged by.
+    """
 
     weight: float = Field(default=0.0, ge=0)
+    concluding: float = Field(default=0.0, ge=0)
     early_layer: int = Field(default=1, ge=0)
     late_layer: int = Field(default=4, ge=0)
 

@@ -121,13 +121,20 @@ class CopyReader:
         moves = self._moves(ids, loss_mask, kinds, layer=late_layer - 1)
         return (*back, moves, self._answers(ids, loss_mask, layer=late_layer), copies)
 
+    def concluded(self, batch: Batch) -> torch.Tensor:
+        """bool [B, L]: the trained tokens that conclude a letter, the "B." of "That is B."."""
+        return self._concluded(batch.ids.cpu(), batch.loss_mask.cpu())
+
+    def _concluded(self, ids: torch.Tensor, loss_mask: torch.Tensor) -> torch.Tensor:
+        found = (self._answer_letter[ids] > 0) & loss_mask
+        found[:, 1:] &= self._concludes[ids[:, :-1]]
+        found[:, 0] = False
+        return found
+
     def _answers(self, ids: torch.Tensor, loss_mask: torch.Tensor, *, layer: int) -> SpanTap:
         """While a letter is concluded ("That is B."), look at the last number of its place, "B [82, 56"."""
         said = self._answer_letter[ids]
-        concluded = (said > 0) & loss_mask
-        concluded[:, 1:] &= self._concludes[ids[:, :-1]]
-        concluded[:, 0] = False
-        rows, places = concluded.nonzero().unbind(1)
+        rows, places = self._concluded(ids, loss_mask).nonzero().unbind(1)
         targets = torch.zeros((len(rows), ids.shape[1]), dtype=torch.bool)
         targets[:, 3:] = (self._place_letter[ids[rows]] == said[rows, places][:, None])[:, :-3]
         targets &= torch.arange(ids.shape[1])[None] < places[:, None]

@@ -46,7 +46,7 @@ class Guidance:
             if config.pointing.weight
             else None
         )
-        self._copies = CopyReader(loaded.chat, vocab_size=text.vocab_size) if config.copying.weight else None
+        self._copies = CopyReader(loaded.chat, vocab_size=text.vocab_size) if config.copying.weight or config.copying.concluding else None
 
     def taps(self, batch: Batch) -> dict[str, Sequence[Tap]]:
         """The taps for a batch, by the name of their metric."""
@@ -62,9 +62,14 @@ class Guidance:
             taps |= {"looking_back": back, "moves": (moves,), "answers": (answers,), "copying": (copies,)}
         return taps
 
-    def loss(self, taps: dict[str, Sequence[Tap]]) -> tuple[torch.Tensor, dict[str, float]]:
-        """The weighted sum after a forward pass, and the unweighted metrics."""
+    def loss(
+        self, taps: dict[str, Sequence[Tap]], batch: Batch, logprobs: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """The weighted sum after a forward pass that gave `logprobs`, and the unweighted metrics."""
         losses = {name: torch.stack([tap.loss() for tap in group]).mean() for name, group in taps.items()}
+        if self._copies is not None:
+            concluded = self._copies.concluded(batch)[batch.loss_mask.cpu()].to(logprobs.device)
+            losses["concluding"] = -logprobs[concluded].mean() if concluded.any() else torch.zeros(())
         copying = self._copying.weight
         weights = {
             "looking": self._pointing.weight,
@@ -72,6 +77,7 @@ class Guidance:
             "moves": copying,
             "answers": copying,
             "copying": copying,
+            "concluding": self._copying.concluding,
         }
         total = sum((weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
         return total, {name: loss.item() for name, loss in losses.items()}

@@ -46,7 +46,7 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
     `report(step, metrics)` is called after every step, before a checkpoint is written. Metrics:
 
         loss: mean negative log-likelihood of the trained tokens, nats a token
-        looking, looking_back, copying: the auxiliary losses, unweighted; only where they are in force
+        looking, looking_back, moves, answers, copying, concluding: the auxiliary losses, unweighted; only where they are in force
         confident: share of the trained tokens that the model gives more than even odds
         grad_norm: norm of the gradient before clipping; a step whose norm is not finite changes no weight
         tokens: size of the batch, padding included
@@ -107,7 +107,7 @@ def train_step(
     with in_bf16, tapped(*chain(*taps.values())):
         logprobs = token_logprobs(model, batch)
     loss = -logprobs.mean()
-    guiding, guided = guidance.loss(taps)
+    guiding, guided = guidance.loss(taps, batch, logprobs)
     (loss + guiding).backward()
     trained = [weight for group in optimizer.param_groups for weight in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(trained, config.optim.clip_norm)

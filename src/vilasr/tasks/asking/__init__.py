@@ -1,0 +1,1 @@
+"""What the tasks over scenes share: the plan of a demonstration, options of a choice, words for objects."""

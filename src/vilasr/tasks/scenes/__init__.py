@@ -1,0 +1,1 @@
+"""Worlds with exact ground truth: objects, rooms, cameras, and pictures of them."""
