@@ -110,21 +110,24 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
     heads.num_attention_heads = 6
     model = SimpleNamespace(config=SimpleNamespace(text_config=heads))
     guidance = Guidance(config, SimpleNamespace(model=model, chat=nano.chat, images=nano.images))
-    found = guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)]))
+    batch = hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)])
+    found = guidance.taps(batch)
     sizes = {name: len(group) for name, group in found.items()}
     assert sizes == {"looking": 1, "looking_back": 3, "moves": 1, "answers": 1, "copying": 1}
     for group, mass in zip(found.values(), ([-1.0], [-2.0, -3.0, -4.0], [-6.0], [-7.0], [-5.0]), strict=True):
         for tap, value in zip(group, mass, strict=True):
             tap.log_mass = torch.full((3, 2), value)
-    total, metrics = guidance.loss(found)
-    assert metrics == {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "answers": 7.0, "copying": 5.0}
+    total, metrics = guidance.loss(found, batch, torch.zeros(int(batch.loss_mask.sum())))
+    masses = {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "answers": 7.0, "copying": 5.0}
+    assert metrics == masses | {"concluding": 0.0}
     assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 7 + 5)
 
 
 def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):
     guidance = Guidance(sft_config(nano_folder, tmp_path, steps=1), nano)
-    assert guidance.taps(hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]."), grids=[(1, 4, 4)])) == {}
-    total, metrics = guidance.loss({})
+    batch = hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]."), grids=[(1, 4, 4)])
+    assert guidance.taps(batch) == {}
+    total, metrics = guidance.loss({}, batch, torch.zeros(int(batch.loss_mask.sum())))
     assert (total.item(), metrics) == (0.0, {})
 
 
@@ -141,9 +144,30 @@ def test_the_end_of_a_line_looks_at_the_direction_of_its_move():
     assert (moves.layer, moves.heads) == (3, slice(4, 6))
 
 
-def test_a_concluded_letter_looks_at_the_last_number_of_its_place():
+def concluding_chat():
+    """A tokenizer in which "B.</think>" is one token."""
     endings = [f"{letter}.</think>" for letter in "ABCDE"]
-    chat = ChatTokens(train_tokenizer([*endings * 200, *["A [5, 6], B [7, 8]. That is "] * 50], num_merges=70))
+    return ChatTokens(train_tokenizer([*endings * 200, *["A [5, 6], B [7, 8]. That is "] * 50], num_merges=70))
+
+
+def test_the_concluded_letter_has_a_loss_of_its_own(nano_folder, tmp_path):
+    chat = concluding_chat()
+    ids, mask = said(chat, 1, "A [5, 6], B [7, 8]. That is B.</think>")
+    batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
+    assert CopyReader(chat, vocab_size=chat.num_tokens).concluded(batch).nonzero().tolist() == [[0, len(ids) - 1]]
+
+    text = SimpleNamespace(vocab_size=chat.num_tokens, num_hidden_layers=5, num_attention_heads=6)
+    model = SimpleNamespace(config=SimpleNamespace(text_config=text))
+    config = sft_config(nano_folder, tmp_path, steps=1, copying=CopyingSection(concluding=0.5))
+    guidance = Guidance(config, SimpleNamespace(model=model, chat=chat))
+    logprobs = torch.full((int(batch.loss_mask.sum()),), -1.0)
+    logprobs[-1] = -3.0
+    total, metrics = guidance.loss({}, batch, logprobs)
+    assert (total.item(), metrics) == (1.5, {"concluding": 3.0})
+
+
+def test_a_concluded_letter_looks_at_the_last_number_of_its_place():
+    chat = concluding_chat()
     ids, mask = said(chat, 1, "A [5, 6], B [7, 8]. That is B.</think>")
     words = [chat.text([token]) for token in ids]
     letter = words.index("B.</think>")
