@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -85,6 +86,16 @@ def test_the_folder_of_a_run_with_another_config_is_refused(nano_folder, tmp_pat
     train_sft(sft_config(nano_folder, tmp_path, steps=1, keep=7, save_every=9))  # does not change the result
     with pytest.raises(InputError, match=r"got a run that differs in steps, optim\. Give another folder: out=PATH"):
         train_sft(sft_config(nano_folder, tmp_path, steps=2, optim=OptimSection(lr=1.0)))
+
+
+def test_a_run_begun_before_a_key_was_known_goes_on(nano_folder, tmp_path):
+    config = sft_config(nano_folder, tmp_path, steps=1)
+    train_sft(config)
+    state_file = config.out / "checkpoints" / "000001" / "state.json"
+    state = json.loads(state_file.read_text())
+    del state["config"]["copying"]
+    state_file.write_text(json.dumps(state | {"config": state["config"] | {"a_key_of_old": 1}}))
+    train_sft(config, report=stop_at(0))
 
 
 def test_bad_data_stops_the_run_with_its_own_error(nano_folder, tmp_path):

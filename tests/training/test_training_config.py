@@ -76,7 +76,7 @@ def test_overrides_replace_nested_values_and_bare_words_are_text(write):
         (["data.tasks=[]"], r"data: expected Value error, give either data\.tasks or data\.rollouts"),
         (["pointing.weight=0.1"], r"pointing and copying need matmul_attention = true"),
         (["copying.weight=0.1"], r"pointing and copying need matmul_attention = true"),
-        (["steps=0", "seed=x"], r"2 problem\(s\) in all"),
+        (["steps=0", "data.seed=x"], r"2 problem\(s\) in all"),
         (["steps"], r"override: expected key\.path=value; got 'steps'"),
         (["=3"], r"override: expected key\.path=value; got '=3'"),
         (["steps.more=3"], r"override steps\.more: expected a key inside a section; got steps is a value"),

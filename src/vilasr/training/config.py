@@ -99,7 +99,6 @@ class SftConfig(Section):
     model: str
     out: Path
     steps: int = Field(gt=0)
-    seed: int = 0
     data: DataSection
     optim: OptimSection = OptimSection()
     pointing: PointingSection = PointingSection()

@@ -17,6 +17,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import ValidationError
 
 from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
@@ -25,6 +26,7 @@ from vilasr.protocol import protocol_named
 from vilasr.training.attention import tapped, use_matmul_attention
 from vilasr.training.batch import bucketed, make_batch, token_logprobs
 from vilasr.training.checkpoint import checkpoints, load_optimizer, save_checkpoint, save_final
+from vilasr.training.config import SftConfig
 from vilasr.training.guidance import Guidance
 from vilasr.training.metrics import MetricsLog
 from vilasr.training.optim import make_optimizer, set_rate, warmup_then_cosine
@@ -34,7 +36,6 @@ from vilasr.training.stream import open_stream
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vilasr.training.config import SftConfig
     from vilasr.training.samples import TrainingSample
 
 Report = Callable[[int, dict[str, float]], None]
@@ -145,8 +146,8 @@ def _find_start(config: SftConfig) -> Path | None:
     if not found:
         return None
     saved = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))
-    ours = _identity(config)
-    differing = [key for key in ours["config"] if saved.get("config", {}).get(key) != ours["config"][key]]
+    ours, theirs = _identity(config)["config"], _with_defaults(saved.get("config", {}), config)
+    differing = [key for key in ours if theirs.get(key) != ours[key]]
     if differing:
         raise InputError(
             str(config.out),
@@ -155,6 +156,17 @@ def _find_start(config: SftConfig) -> Path | None:
             remedy="Give another folder: out=PATH.",
         )
     return found[-1]
+
+
+def _with_defaults(saved: dict[str, Any], config: SftConfig) -> dict[str, Any]:
+    """The config of an earlier run, as it reads today: keys that came since have their defaults, those that went are
+    left out."""
+    known = {key: value for key, value in saved.items() if key in SftConfig.model_fields}
+    try:
+        read = SftConfig.model_validate({**known, "out": config.out})
+    except ValidationError:
+        return saved
+    return dict(_identity(read)["config"])
 
 
 def _identity(config: SftConfig) -> dict[str, Any]:

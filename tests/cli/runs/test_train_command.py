@@ -34,10 +34,10 @@ def config(tiny, tmp_path):
 
 
 def test_a_dry_run_prints_the_config_opens_model_and_data_and_writes_nothing(config, tmp_path, vilasr):
-    code, out, err = vilasr("train", "sft", config, "optim.lr=2e-3", "seed=7", "--dry-run")
+    code, out, err = vilasr("train", "sft", config, "optim.lr=2e-3", "data.seed=7", "--dry-run")
     assert code == 0
     resolved = json.loads(out)
-    assert (resolved["optim"]["lr"], resolved["seed"], resolved["steps"]) == (0.002, 7, 2)
+    assert (resolved["optim"]["lr"], resolved["data"]["seed"], resolved["steps"]) == (0.002, 7, 2)
     assert resolved["data"]["tasks"][0]["task"] == "marks"
     assert "million weights, protocol compact" in err
     assert "the first sample has" in err
@@ -61,9 +61,9 @@ def test_a_finished_run_stays_as_it_is_and_another_config_is_refused(config, tmp
     assert vilasr("train", "sft", config)[0] == 0
     before = (tmp_path / "run" / "run.json").read_bytes()
     assert vilasr("train", "sft", config)[0] == 0
-    code, _, err = vilasr("train", "sft", config, "seed=8")
+    code, _, err = vilasr("train", "sft", config, "data.seed=8")
     assert code == 2
-    assert "got a run that differs in seed. Give another folder: out=PATH." in err
+    assert "got a run that differs in data. Give another folder: out=PATH." in err
     assert (tmp_path / "run" / "run.json").read_bytes() == before
 
 
