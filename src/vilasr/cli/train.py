@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.cli.common import DONE, make_folder, say
-from vilasr.cli.memory import restart_keeping_memory
 from vilasr.cli.progress import Progress
 from vilasr.errors import InputError
+from vilasr.training.memory import restart_keeping_memory
 
 if TYPE_CHECKING:
     import argparse

@@ -46,7 +46,11 @@ class Guidance:
             if config.pointing.weight
             else None
         )
-        self._copies = CopyReader(loaded.chat, vocab_size=text.vocab_size) if config.copying.weight or config.copying.concluding else None
+        self._copies = (
+            CopyReader(loaded.chat, vocab_size=text.vocab_size)
+            if config.copying.weight or config.copying.concluding
+            else None
+        )
 
     def taps(self, batch: Batch) -> dict[str, Sequence[Tap]]:
         """The taps for a batch, by the name of their metric."""

@@ -1,19 +1,20 @@
 """Rebuild the embedded model from nothing: `make nano`.
 
 Every stage skips itself when its result is there and resumes where it was stopped, so the command may be killed and
-given again. The stages are the TOML files of configs/nano, in the order of their names.
+given again. The stages are the TOML files of configs/nano, in the order of their numbers.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
+
+from vilasr.training.memory import restart_keeping_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("run this from the top of the repository: configs/nano is not here")
     see()
     fresh()
-    for path in sorted(CONFIGS.glob("[1-9]*.toml")):
+    for path in sorted(CONFIGS.glob("[1-9]*.toml"), key=lambda path: int(path.stem.partition("-")[0])):
         last = fine_tune(path)
     package(last, out)
 
@@ -102,12 +103,6 @@ def progress(name: str, steps: int) -> Iterator[Callable[[int, dict[str, float]]
 
 
 if __name__ == "__main__":
-    # Before torch is imported: glibc otherwise hands big tensors back to the kernel at every step.
-    if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
-        os.environ |= {
-            "MALLOC_MMAP_THRESHOLD_": "4000000000",
-            "MALLOC_TRIM_THRESHOLD_": "16000000000",
-            "MALLOC_TOP_PAD_": "512000000",
-        }
-        os.execv(sys.executable, [sys.executable, "-m", "vilasr.training.nano.build", *sys.argv[1:]])
+    # Before torch is imported.
+    restart_keeping_memory()
     main()
