@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from vilasr.cli import memory
 from vilasr.cli.provenance import git_commit
+from vilasr.training import memory
 
 
 @pytest.fixture
