@@ -135,11 +135,22 @@ def test_prompts_split_over_several_prefill_passes_say_the_same(loaded):
     ]
 
 
+def test_two_engines_say_what_one_says_and_share_what_they_saw(loaded):
+    conversations = [(LONG, 1, SAMPLED), (SHORT, 2, SAMPLED), (LONG, 3, SAMPLED), (SHORT, 4, GREEDY)]
+    two = TransformersPolicy(loaded, EngineConfig(num_slots=3, num_engines=2))
+    assert [engine.config.num_slots for engine in two.engines] == [2, 1]
+    assert [[c.text for c in talk] for talk in run(two, *conversations)] == [
+        [c.text for c in talk] for talk in run(TransformersPolicy(loaded, EngineConfig(num_engines=1)), *conversations)
+    ]
+    assert two.engines[0].features is two.engines[1].features
+    assert [engine.num_open for engine in two.engines] == [0, 0]
+
+
 def test_an_image_is_encoded_once_for_all_siblings_and_later_turns(loaded):
     policy = TransformersPolicy(loaded)
     same_again = more("again", ImageView(index=2, pixels=SHORT[0].images[0].pixels, key=SHORT[0].images[0].key))
     run(policy, *(((SHORT[0], same_again), seed, SAMPLED) for seed in range(4)))
-    assert len(policy.engine.features) == 1
+    assert len(policy.engines[0].features) == 1
 
 
 def test_a_turn_stops_at_its_stop_token_or_at_its_length(loaded):
@@ -234,7 +245,7 @@ def test_a_failing_engine_tells_everybody_who_waits_and_everybody_who_comes_late
         def explode(states):
             raise RuntimeError("out of memory, say")
 
-        policy.engine._runner.decode = explode
+        policy.engines[0]._runner.decode = explode
         tasks = [talk(policy, SHORT, seed=seed, sampling=GREEDY) for seed in range(3)]
         results = await asyncio.gather(*tasks, return_exceptions=True)
         with pytest.raises(InvariantError, match=r"The engine has stopped: RuntimeError: out of memory, say"):

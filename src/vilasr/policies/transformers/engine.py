@@ -3,8 +3,9 @@
     loop: admit the turns that wait (their new tokens and new images, ragged, in one batch)
           then one decode step over every turn that is being sampled
 
-Nobody waits for anybody else's turn to end. A conversation keeps its slot, and with it its keys and values, from its
-first turn until it is closed; more conversations than slots wait in line.
+Nobody waits for anybody else's turn to end. While many are being sampled, a turn may wait for a few decode steps, so
+that several are admitted in one batch: that is cheaper by a third than one by one. A conversation keeps its slot, and
+with it its keys and values, from its first turn until it is closed; more conversations than slots wait in line.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.errors import InputError, InvariantError
+from vilasr.errors import InvariantError
 from vilasr.policies.transformers.forward import ModelRunner, NewTokens, SlotState
 from vilasr.policies.transformers.sampling import sample_tokens
 from vilasr.policies.transformers.vision import FeatureCache, Grid, ImageFeatures, encode_images, patchify
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from vilasr.policies.transformers.model import LoadedModel
 
 
+MAX_ADMITTED_TOGETHER = 8
+"""Larger batches of new turns are no cheaper a turn (embedded model, CPU)."""
+MAX_STEPS_WAITED = 8
+"""Decode steps that a turn waits for company at most."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineConfig:
     """Limits of the engine.
@@ -41,6 +48,9 @@ class EngineConfig:
         max_prefill_tokens: tokens (padding included) that one prefill pass takes; a longer prompt goes alone.
         max_vision_patches: patches that one pass of the vision tower takes; a larger image goes alone.
         feature_cache_bytes: memory for encoded images.
+        num_engines: engines that share the slots, each on a thread of its own with an equal part of torch's threads;
+            None: one for each of torch's threads where a small model runs on a CPU, else one. The steps of a small
+            model are too short for two cores to share one, and long enough for each to take its own.
     """
 
     num_slots: int = 32
@@ -48,6 +58,7 @@ class EngineConfig:
     max_prefill_tokens: int = 8192
     max_vision_patches: int = 32768
     feature_cache_bytes: int = 512 * 2**20
+    num_engines: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -73,14 +84,23 @@ class Request:
 
 
 class Engine:
-    """Samples turns on a thread of its own. The thread starts with the first request and ends with `close`."""
+    """Samples turns on a thread of its own. The thread starts with the first request and ends with `close`.
 
-    def __init__(self, loaded: LoadedModel, config: EngineConfig | None = None) -> None:
-        self.config = config or EngineConfig()
-        if self.config.num_slots < 1:
-            raise InputError("num_slots", expected="a whole number from 1", got=str(self.config.num_slots))
+    Args:
+        config: its `num_slots` are this engine's alone.
+        features: encoded images, shared with other engines of the same model.
+        num_threads: of torch, for this engine's work; None leaves it as it is.
+    """
+
+    def __init__(
+        self, loaded: LoadedModel, config: EngineConfig, features: FeatureCache, *, num_threads: int | None = None
+    ) -> None:
+        self.config = config
         self.loaded = loaded
-        self.features = FeatureCache(self.config.feature_cache_bytes)
+        self.features = features
+        self.num_open = 0
+        """Conversations opened and not released; kept by the policy."""
+        self._num_threads = num_threads
         self.max_context_tokens = self.config.max_context_tokens or loaded.max_context_tokens
         vocab_size = loaded.model.config.text_config.vocab_size
         self._banned = torch.tensor(loaded.chat.banned(vocab_size), device=loaded.model.device, dtype=torch.long)
@@ -88,6 +108,7 @@ class Engine:
         self._free_slots = list(range(self.config.num_slots))
         self._waiting: deque[Request] = deque()
         self._active: list[Request] = []
+        self._steps_waited = 0
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -112,12 +133,6 @@ class Engine:
             self._inbox.append(lambda: self._forget(conversation))
             self._wake.notify()
 
-    def forget_features(self) -> None:
-        """Drop all encoded images: call it after the weights changed, with no turn in flight."""
-        with self._wake:
-            self._inbox.append(self.features.clear)
-            self._wake.notify()
-
     def close(self) -> None:
         """Stop the thread and wait for it. Turns in flight fail."""
         with self._wake:
@@ -136,9 +151,13 @@ class Engine:
 
     def _run(self) -> None:
         try:
+            if self._num_threads is not None:
+                torch.set_num_threads(self._num_threads)  # of this thread
             with torch.inference_mode():
                 while self._take_orders():
-                    self._admit()
+                    if self._is_admission_due():
+                        self._admit()
+                        self._steps_waited = 0
                     self._decode()
         except BaseException as error:  # whatever it is, those who wait must hear of it
             self._failure = error
@@ -166,6 +185,14 @@ class Engine:
 
     def _can_admit(self) -> bool:
         return any(request.conversation.state is not None or self._free_slots for request in self._waiting)
+
+    def _is_admission_due(self) -> bool:
+        """Whether enough turns wait for the number being sampled, or one has waited long enough."""
+        if not self._can_admit():
+            return False
+        self._steps_waited += 1
+        company = min(MAX_ADMITTED_TOGETHER, len(self._active) // 4)
+        return len(self._waiting) >= company or self._steps_waited > MAX_STEPS_WAITED
 
     def _forget(self, conversation: Conversation) -> None:
         self._active = [request for request in self._active if request.conversation is not conversation]

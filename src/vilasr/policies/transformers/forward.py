@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -154,12 +156,27 @@ class ModelRunner:
         return logits
 
 
+_users = Counter[int]()
+_chosen: dict[int, str] = {}
+_users_lock = threading.Lock()
+
+
 @contextmanager
 def _masked_attention(config: Any) -> Iterator[None]:
-    """Attention that obeys our mask, also where a trainer gave the shared model one that assumes plain causal order."""
-    chosen = config._attn_implementation
-    config._attn_implementation = "sdpa"
+    """Attention that obeys our mask, also where a trainer gave the shared model one that assumes plain causal order.
+
+    Several threads may be inside at once: the first one changes the setting, the last one changes it back.
+    """
+    key = id(config)
+    with _users_lock:
+        if not _users[key]:
+            _chosen[key] = config._attn_implementation
+            config._attn_implementation = "sdpa"
+        _users[key] += 1
     try:
         yield
     finally:
-        config._attn_implementation = chosen
+        with _users_lock:
+            _users[key] -= 1
+            if not _users[key]:
+                config._attn_implementation = _chosen.pop(key)

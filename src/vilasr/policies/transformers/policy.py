@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,10 +12,15 @@ import torch
 from vilasr.errors import InputError, InvariantError
 from vilasr.policies.transformers.engine import Conversation, Engine, EngineConfig, Request, deliver_to
 from vilasr.policies.transformers.model import LoadedModel, load_model
+from vilasr.policies.transformers.vision import FeatureCache
 from vilasr.types import Completion, FinishReason, ImagePart, Observation, SamplingParams
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+MAX_SMALL_PARAMETERS = 100_000_000
+"""Up to here a CPU's cores do better with a part of the conversations each than with a part of each product."""
 
 
 class TransformersPolicy:
@@ -28,7 +34,7 @@ class TransformersPolicy:
 
     def __init__(self, loaded: LoadedModel, config: EngineConfig | None = None) -> None:
         self.loaded = loaded
-        self.engine = Engine(loaded, config)
+        self.engines = make_engines(loaded, config or EngineConfig())
 
     @classmethod
     def load(
@@ -50,14 +56,42 @@ class TransformersPolicy:
 
     def open(self, *, seed: int, sampling: SamplingParams) -> TransformersSession:
         check_sampling(sampling)
-        return TransformersSession(self.engine, Conversation(sampling=sampling, rng=random.Random(seed)))
+        engine = min(self.engines, key=lambda engine: engine.num_open)
+        return TransformersSession(engine, Conversation(sampling=sampling, rng=random.Random(seed)))
 
     def weights_changed(self) -> None:
-        """Tell the engine that a trainer wrote new weights into the model. No conversation may be open across this."""
-        self.engine.forget_features()
+        """Tell the engines that a trainer wrote new weights into the model. No conversation may be open across this."""
+        self.engines[0].features.clear()
 
     async def close(self) -> None:
-        await asyncio.to_thread(self.engine.close)
+        await asyncio.gather(*(asyncio.to_thread(engine.close) for engine in self.engines))
+
+
+def make_engines(loaded: LoadedModel, config: EngineConfig) -> tuple[Engine, ...]:
+    """The engines of one policy: they share the model, its encoded images, the slots and torch's threads.
+
+    Raises:
+        InputError: a number of slots or engines below 1.
+    """
+    for what, number in (("num_slots", config.num_slots), ("num_engines", config.num_engines)):
+        if number is not None and number < 1:
+            raise InputError(what, expected="a whole number from 1", got=str(number))
+    num_threads = torch.get_num_threads()
+    num_engines = config.num_engines
+    if num_engines is None:
+        is_small = sum(weight.numel() for weight in loaded.model.parameters()) <= MAX_SMALL_PARAMETERS
+        num_engines = num_threads if is_small and loaded.model.device.type == "cpu" else 1
+    num_engines = min(num_engines, config.num_slots)
+    features = FeatureCache(config.feature_cache_bytes)
+    return tuple(
+        Engine(
+            loaded,
+            replace(config, num_slots=len(range(place, config.num_slots, num_engines))),
+            features,
+            num_threads=max(1, num_threads // num_engines) if num_engines > 1 else None,
+        )
+        for place in range(num_engines)
+    )
 
 
 class TransformersSession:
@@ -68,6 +102,7 @@ class TransformersSession:
         self._conversation = conversation
         self._last_finish: FinishReason | None = None
         self._closed = False
+        engine.num_open += 1
 
     @property
     def sampling(self) -> SamplingParams:
@@ -97,6 +132,7 @@ class TransformersSession:
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._engine.num_open -= 1
             self._engine.release(self._conversation)
 
     def _request(self, observation: Observation, future: asyncio.Future[Completion]) -> Request:

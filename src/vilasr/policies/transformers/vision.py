@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -197,33 +198,37 @@ def _equal_segments(ends: tuple[int, ...]) -> tuple[list[tuple[int, int, Index |
 class FeatureCache:
     """Encoded images by content key, the least recently used dropped first when they exceed `max_bytes`.
 
-    Siblings of a group share the features of their image, and of equal drawings.
+    Siblings of a group share the features of their image, and of equal drawings. May be used from several threads.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._features: OrderedDict[str, ImageFeatures] = OrderedDict()
+        self._lock = threading.Lock()
         self.num_bytes = 0
 
     def get(self, key: str) -> ImageFeatures | None:
-        features = self._features.get(key)
-        if features is not None:
-            self._features.move_to_end(key)
-        return features
+        with self._lock:
+            features = self._features.get(key)
+            if features is not None:
+                self._features.move_to_end(key)
+            return features
 
     def put(self, key: str, features: ImageFeatures) -> None:
-        if key in self._features:
-            self.num_bytes -= self._features.pop(key).num_bytes
-        self._features[key] = features
-        self.num_bytes += features.num_bytes
-        while self.num_bytes > self._max_bytes and len(self._features) > 1:
-            _, dropped = self._features.popitem(last=False)
-            self.num_bytes -= dropped.num_bytes
+        with self._lock:
+            if key in self._features:
+                self.num_bytes -= self._features.pop(key).num_bytes
+            self._features[key] = features
+            self.num_bytes += features.num_bytes
+            while self.num_bytes > self._max_bytes and len(self._features) > 1:
+                _, dropped = self._features.popitem(last=False)
+                self.num_bytes -= dropped.num_bytes
 
     def clear(self) -> None:
         """Forget everything: after the weights changed."""
-        self._features.clear()
-        self.num_bytes = 0
+        with self._lock:
+            self._features.clear()
+            self.num_bytes = 0
 
     def __len__(self) -> int:
         return len(self._features)
