@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -14,14 +15,40 @@ from vilasr.scoring import score_answer
 from vilasr.tasks import SPLITS, TASK_NAMES, task_named
 from vilasr.types import AnswerType
 
-CASES = [
+LIGHT = [
     ("maze", {}),
     ("maze", {"question": "valid"}),
     ("maze", {"question": "shortest"}),
     ("maze", {"question": "mixed", "size": "3-8", "styles": "heldout"}),
     ("marks", {}),
 ]
-every_case = pytest.mark.parametrize(("name", "options"), CASES, ids=lambda value: str(value))
+"""Thousands of these a second; scenes take a hundred times as long and need a way to draw, so fewer are looked at here
+and ten thousand by benchmarks_perf/check_samples.py."""
+SCENES = [
+    ("static", {"size": "64"}),
+    ("video", {"size": "64", "frames": "8"}),
+    ("multiview", {"size": "64"}),
+]
+every_case = pytest.mark.parametrize(("name", "options"), [*LIGHT, *SCENES], ids=lambda value: str(value))
+NUM_OF_SCENES = 6
+"""Samples of each scene case that the tests share."""
+
+
+def made(name, options, num, split="train", seed=0):
+    """The first `num` samples of a case; of scenes, at most NUM_OF_SCENES."""
+    return _made(name, tuple(options.items()), min(num, NUM_OF_SCENES) if is_of_scenes(name) else num, split, seed)
+
+
+@cache
+def _made(name, options, num, split, seed):
+    if is_of_scenes(name):
+        pytest.importorskip("mujoco")
+    task = task_named(name)
+    return [task.generate(split, index, seed, dict(options)) for index in range(num)]
+
+
+def is_of_scenes(name):
+    return name in {scene for scene, _ in SCENES}
 
 
 def whole_pixels(_image_index, point):
@@ -29,29 +56,26 @@ def whole_pixels(_image_index, point):
 
 
 def content(sample):
-    image = sample.images[0]
-    return hash((image.size, image.tobytes(), sample.question))
+    return hash((*((image.size, image.tobytes()) for image in sample.images), sample.question, sample.options))
 
 
 def test_every_named_task_has_a_case():
-    assert {name for name, _ in CASES} == set(TASK_NAMES)
+    assert {name for name, _ in (*LIGHT, *SCENES)} == set(TASK_NAMES)
 
 
 @every_case
 def test_the_same_arguments_give_the_same_sample(name, options):
-    task = task_named(name)
-    for index in range(20):
-        one, other = task.generate("train", index, 3, options), task_named(name).generate("train", index, 3, options)
+    ones = made(name, options, 20)
+    for index, one in list(enumerate(ones))[:: 4 if is_of_scenes(name) else 1]:
+        other = task_named(name).generate("train", index, 0, options)
         assert content(one) == content(other)
         assert replace(one, images=()) == replace(other, images=())
 
 
 @every_case
 def test_the_gold_answer_is_there_and_scores_full_and_a_wrong_one_less(name, options):
-    task = task_named(name)
-    for index in range(60):
-        sample = task.generate("test", index, 0, options)
-        assert sample.id.startswith(f"{name}/test/0/{index}")
+    for index, sample in enumerate(made(name, options, 60)):
+        assert sample.id.startswith(f"{name}/train/0/{index}")
         assert sample.task == name
         assert score_answer(sample, sample.answer).value == 1.0
         if sample.answer_type is AnswerType.CHOICE:
@@ -60,15 +84,14 @@ def test_the_gold_answer_is_there_and_scores_full_and_a_wrong_one_less(name, opt
             wrong = [letter for letter in letters if letter != sample.answer]
         else:
             assert sample.options == ()
-            wrong = [str(float(sample.answer) * 3)]
+            wrong = [str(float(sample.answer) * 3 + 1)]
         assert all(score_answer(sample, answer).value < 1.0 for answer in wrong)
 
 
 @every_case
 def test_metadata_is_json_and_enough_to_demonstrate_from(name, options):
     task = task_named(name)
-    for index in range(20):
-        sample = task.generate("train", index, 0, options)
+    for sample in made(name, options, 20):
         loaded = json.loads(json.dumps(dict(sample.metadata), allow_nan=False))
         assert loaded == sample.metadata
         again = replace(sample, metadata=loaded)
@@ -76,7 +99,7 @@ def test_metadata_is_json_and_enough_to_demonstrate_from(name, options):
         assert one == task.demonstrate(again, random.Random(5), frame=whole_pixels, mistake=True)
 
 
-@every_case
+@pytest.mark.parametrize(("name", "options"), LIGHT, ids=lambda value: str(value))
 def test_gold_letters_are_balanced(name, options):
     task = task_named(name)
     samples = (task.generate("train", index, 9, options) for index in range(4000))
@@ -87,7 +110,17 @@ def test_gold_letters_are_balanced(name, options):
             assert max(abs(count / sum(counts) - 1 / len(texts)) for count in counts) < 0.025
 
 
-@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize(("name", "options"), SCENES, ids=lambda value: str(value))
+def test_no_scene_recurs_over_splits_and_seeds(name, options):
+    samples = [
+        sample
+        for split, seed in (("train", 0), ("train", 1), ("test", 0), ("validation", 0))
+        for sample in made(name, options, 6 if (split, seed) == ("train", 0) else 2, split, seed)
+    ]
+    assert len({content(sample) for sample in samples}) == len(samples) == 12
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in LIGHT}))
 def test_no_content_recurs_over_splits_seeds_and_ten_thousand_samples(name):
     task = task_named(name)
     seen = set()

@@ -16,7 +16,7 @@ __all__ = [
     "task_named",
 ]
 
-TASK_NAMES = ("maze", "marks")
+TASK_NAMES = ("maze", "marks", "static", "video", "multiview")
 
 
 def task_named(name: str) -> Task:
@@ -25,12 +25,25 @@ def task_named(name: str) -> Task:
     Raises:
         InputError: for a name that is not in TASK_NAMES.
     """
-    if name == "maze":
-        from vilasr.tasks.maze import MazeTask
+    match name:
+        case "maze":
+            from vilasr.tasks.maze import MazeTask
 
-        return MazeTask()
-    if name == "marks":
-        from vilasr.tasks.marks import MarksTask
+            return MazeTask()
+        case "marks":
+            from vilasr.tasks.marks import MarksTask
 
-        return MarksTask()
+            return MarksTask()
+        case "static":
+            from vilasr.tasks.static import StaticTask
+
+            return StaticTask()
+        case "video":
+            from vilasr.tasks.video import VideoTask
+
+            return VideoTask()
+        case "multiview":
+            from vilasr.tasks.multiview import MultiviewTask
+
+            return MultiviewTask()
     raise InputError("task", expected="one of " + ", ".join(TASK_NAMES), got=repr(name))

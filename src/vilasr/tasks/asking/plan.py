@@ -6,16 +6,21 @@ compared with what a policy drew. Marks are on the sample's own images, in px of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vilasr.errors import DataError
 from vilasr.tasks.base import Demonstration, DemoTurn, FramePoint
+from vilasr.tasks.overlap import overlap
 from vilasr.types import Action, Box, Json, Line, Sample
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping, Sequence
+
+MAX_SLIP = 0.5
+"""Intersection over union that a box drawn wrong on purpose has with the true one, at most."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +131,11 @@ def _numbers(mark: Action, frame: FramePoint) -> str:
 
 
 def _beside(mark: Action, size: tuple[int, int], rng: random.Random) -> Action:
-    """The mark moved by 60 % to 120 % of its own extent (at least 15 % of the picture), kept inside the picture."""
+    """The mark out of place, inside the picture, overlapping its place by at most MAX_SLIP.
+
+    It is moved by 60 % to 120 % of its own extent (at least 15 % of the picture); of a mark too large for that, only a
+    quarter of the box or half of the line is left.
+    """
     points = _points(mark)
     moved: list[float] = []
     for axis in (0, 1):
@@ -137,9 +146,20 @@ def _beside(mark: Action, size: tuple[int, int], rng: random.Random) -> Action:
         by = max(-low, min(by, size[axis] - 1 - high))
         moved += [by]
     x1, y1, x2, y2 = (value + moved[place % 2] for place, value in enumerate(points))
-    if isinstance(mark, Box):
-        return replace(mark, box_px=(x1, y1, x2, y2))
-    return replace(mark, start_px=(x1, y1), end_px=(x2, y2))
+    if isinstance(mark, Line):
+        if math.hypot(*moved) < 0.1 * math.hypot(*size):
+            return replace(mark, end_px=((points[0] + points[2]) / 2, (points[1] + points[3]) / 2))
+        return replace(mark, start_px=(x1, y1), end_px=(x2, y2))
+    if overlap(mark.box_px, (x1, y1, x2, y2)) > MAX_SLIP:
+        return replace(mark, box_px=_a_quarter(mark.box_px, rng))
+    return replace(mark, box_px=(x1, y1, x2, y2))
+
+
+def _a_quarter(box_px: tuple[float, float, float, float], rng: random.Random) -> tuple[float, float, float, float]:
+    """One of the four corners of a box, half as wide and high."""
+    x1, y1, x2, y2 = box_px
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return rng.choice(((x1, y1, x, y), (x, y1, x2, y), (x1, y, x, y2), (x, y, x2, y2)))
 
 
 # --- as JSON ----------------------------------------------------------------------------------------------------------
@@ -169,6 +189,8 @@ def plan_of(sample: Sample) -> Plan:
     """
     try:
         record = sample.metadata["plan"]
+        if not record["steps"] or not all(step["marks"] for step in record["steps"]):
+            raise ValueError("a plan has steps, and each step marks")
         return Plan(
             steps=tuple(
                 Step(

@@ -1,0 +1,67 @@
+"""Words for objects and numbers: "red chair", "chairs", "2.4"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vilasr.tasks.scenes.world import SceneObject
+
+
+def describe(thing: SceneObject) -> str:
+    """Colour and category, without an article: "red chair"."""
+    return f"{thing.color} {thing.category}"
+
+
+def uniquely_named(objects: Iterable[SceneObject]) -> dict[str, str]:
+    """A phrase without an article for every object that one of its own can be found for, by name of the object.
+
+    The category where nothing else is of it ("chair"), else colour and category where no other shares both
+    ("red chair"); objects that cannot be told apart are absent. Pass everything that the reader can see, not only what
+    is to be asked about.
+    """
+    things = list(objects)
+    categories = Counter(thing.category for thing in things)
+    descriptions = Counter(describe(thing) for thing in things)
+    phrases: dict[str, str] = {}
+    for thing in things:
+        if categories[thing.category] == 1:
+            phrases[thing.name] = thing.category
+        elif descriptions[describe(thing)] == 1:
+            phrases[thing.name] = describe(thing)
+    return phrases
+
+
+def plural(category: str) -> str:
+    """ "chairs" for "chair"."""
+    from vilasr.tasks.scenes.catalogue import CLASSES
+
+    return CLASSES[category].plural
+
+
+def with_article(phrase: str) -> str:
+    """ "a red chair", "an orange chair"."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def listed(phrases: Sequence[str], *, last: str = "and") -> str:
+    """ "the sofa", "the sofa and the lamp", "the sofa, the lamp and the rug": each with its article."""
+    each = [f"the {phrase}" for phrase in phrases]
+    return each[0] if len(each) == 1 else f"{', '.join(each[:-1])} {last} {each[-1]}"
+
+
+def metres(value: float) -> str:
+    """A length as it is answered: to a tenth of a metre from 1 m on, to a centimetre below.
+
+    >>> metres(2.345), metres(0.345), metres(0.999)
+    ('2.3', '0.34', '1.0')
+    """
+    return f"{value:.1f}" if value >= 0.995 else f"{value:.2f}"
+
+
+def sentence(text: str) -> str:
+    """With a capital letter at its start."""
+    return text[:1].upper() + text[1:]

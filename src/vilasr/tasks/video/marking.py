@@ -1,0 +1,75 @@
+"""Which frames matter to a question, and the boxes that are drawn on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vilasr.tasks.asking.plan import PlannedMark, Step
+from vilasr.types import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vilasr.tasks.video.footage import Footage, Sighting
+
+MAX_FRAMES = 6
+"""Frames drawn on. Each is a turn and one more image of the rollout: with 32 frames, a mistake and this many the
+rollout stays under the 42 images that the reward allows."""
+GOOD = 0.9
+"""A frame is drawn on for what it shows at least this completely, measured by the frame that shows most of it."""
+
+
+def box_steps(
+    footage: Footage, labels: Mapping[str, str], *, fixed: Mapping[str, Sighting] | None = None
+) -> list[Step]:
+    """One turn for each frame that matters, in the order of the video: boxes on the named objects.
+
+    Args:
+        labels: by name of object, what it is called on its box and in the thought.
+        fixed: by name, where it must be marked. For the rest, the fewest frames are taken that show all of them about
+            as well as any do; marks on any other frame where they are clear count as much.
+    """
+    places = dict(fixed) if fixed is not None else fewest_frames(footage, tuple(labels))
+    frames = sorted({sighting.frame for sighting in places.values()})
+    steps = []
+    for frame in frames:
+        names = sorted((name for name in places if places[name].frame == frame), key=lambda name: places[name].box_px)
+        marks = tuple(_mark(footage, places[name], labels[name], also=fixed is None, name=name) for name in names)
+        steps.append(Step(says=_ways_to_say(frame, [labels[name] for name in names]), marks=marks))
+    return steps
+
+
+def fewest_frames(footage: Footage, names: Sequence[str]) -> dict[str, Sighting]:
+    """A frame for each name: greedily the one that shows most of those still missing, and shows them largest."""
+    places: dict[str, Sighting] = {}
+    while len(places) < len(names):
+        by_frame: dict[int, dict[str, Sighting]] = {}
+        for name in names:
+            if name not in places:
+                for sighting in _good(footage.clear[name]):
+                    by_frame.setdefault(sighting.frame, {})[name] = sighting
+        best = max(
+            by_frame, key=lambda frame: (len(by_frame[frame]), sum(each.pixels for each in by_frame[frame].values()))
+        )
+        places |= by_frame[best]
+    return places
+
+
+def _good(clear: Sequence[Sighting]) -> list[Sighting]:
+    best = max(sighting.shown for sighting in clear)
+    return [sighting for sighting in clear if sighting.shown >= GOOD * best]
+
+
+def _mark(footage: Footage, place: Sighting, label: str, *, also: bool, name: str) -> PlannedMark:
+    others = [other for other in footage.clear[name] if other.frame != place.frame] if also else []
+    return PlannedMark(mark=_box(place, label), also=tuple(_box(other, label) for other in others))
+
+
+def _box(sighting: Sighting, label: str) -> Box:
+    x1, y1, x2, y2 = sighting.box_px
+    return Box(image_index=sighting.frame, box_px=(float(x1), float(y1), float(x2), float(y2)), label=label)
+
+
+def _ways_to_say(frame: int, labels: Sequence[str]) -> tuple[str, ...]:
+    placed = ", ".join(f"{label} {{{number}}}" for number, label in enumerate(labels))
+    return (f"Image {frame}: {placed}.", f"In image {frame} I find {placed}.", f"Image {frame} shows {placed}.")
