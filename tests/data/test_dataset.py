@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from toys import files_of, info_of, make, refuse_row_20
 
-from vilasr.data import DatasetInfo, DatasetWriter, read_dataset, write_dataset
+from vilasr.data import DatasetWriter, read_dataset, write_dataset
 from vilasr.data.dataset import SHARD_ROWS
+from vilasr.data.disk import only_writer, size_text
+from vilasr.data.journal import Journal, journal_path
 from vilasr.data.rows import schema
 from vilasr.drawing import content_key, load_image
 from vilasr.errors import DataError, InputError
-from vilasr.types import AnswerType, Sample
-
-COLOURS = ("red", "green", "blue")
-
-
-def info_of(num, **changes):
-    settings = {"name": "toys", "task": "toy", "version": 1, "split": "train", "seed": 0, "num": num}
-    return DatasetInfo(**(settings | changes))
-
-
-def make(row):
-    """Three pictures in turn; a number as the answer of every third."""
-    colour = COLOURS[row % 3]
-    return Sample(
-        id=f"toy/train/0/{row}",
-        task="toy",
-        question=f"Is picture {row} {colour}?",
-        images=(Image.new("RGB", (8, 6), colour), Image.new("RGB", (4, 4), "white")),
-        options=("yes", "no") if row % 3 else (),
-        answer="A" if row % 3 else "2.5",
-        answer_type=AnswerType.CHOICE if row % 3 else AnswerType.NUMBER,
-        metadata={"row": row, "walls": [[0, 1, "right"]], "question_type": "colour" if row % 3 else "size"},
-    )
 
 
 def shard_bytes(folder):
@@ -93,22 +74,47 @@ def test_rows_are_cut_into_shards_of_a_thousand(tmp_path):
     assert sum(1 for _ in read_dataset(tmp_path)[1]) == 1001
 
 
-def test_shards_may_be_written_in_any_order(tmp_path):
-    info = info_of(SHARD_ROWS + 2)
-    write_dataset(tmp_path / "forwards", info, make)
-    writer = DatasetWriter(tmp_path / "backwards", info)
-    for shard in (1, 0):
-        writer.write_shard(shard, [make(row) for row in info.rows_of(shard)])
-    assert shard_bytes(tmp_path / "forwards") == shard_bytes(tmp_path / "backwards")
+# --- the card ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_card_counts_questions_and_answers(tmp_path):
+def test_the_card_counts_questions_answers_and_images(tmp_path):
     write_dataset(tmp_path, info_of(8, options={"size": "3-4"}), make)
     card = (tmp_path / "README.md").read_text()
-    assert "license: apache-2.0" in card
-    assert "| colour | 5 | A 100 % |" in card
-    assert "| size | 3 | 2.5 100 % |" in card
-    assert "vilasr generate toy --split train --num 8 --seed 0 --family-option size=3-4 --out DIR" in card
+    assert "license: cc0-1.0\n" in card
+    assert "size_categories: [n<1K]\n" in card
+    assert "8 samples of the task `toy` (version 1), split `train`, seed 0" in card
+    assert "| colour | 5 | 62.5 % | one of 2 | A 100.0 % |" in card
+    assert "| size | 3 | 37.5 % | number | 2.5, mean 2.50 |" in card
+    assert "2 images a sample; 4 different ones, RGB as PNG, 4 to 8 px wide and 4 to 6 px high." in card
+    assert "    vilasr generate toy --split train --num 8 --seed 0 --family-option size=3-4 --out DIR\n" in card
+
+
+def test_letters_are_counted_over_all_types_of_choices(tmp_path):
+    def of_two_types(row):
+        types = {"question_type": "left" if row < 3 else "right"}
+        return replace(make(1), answer="AAB"[row % 3], metadata=types, options=("x", "y", "z")[: 2 + row // 3])
+
+    write_dataset(tmp_path, info_of(6), of_two_types)
+    card = (tmp_path / "README.md").read_text()
+    assert "| left | 3 | 50.0 % | one of 2 | A 66.7 %, B 33.3 % |" in card
+    assert "| *all choices* | 6 | 100.0 % | one of 2 to 3 | A 66.7 %, B 33.3 % |" in card
+
+
+def test_text_from_a_dataset_is_no_markup_in_the_card(tmp_path):
+    hostile = replace(make(1), answer="|\n# <b>", metadata={"question_type": "<script>|x|\n# y"})
+    write_dataset(tmp_path, info_of(1, options={"a": "$(rm x) 'y'"}), lambda _: hostile)
+    card = (tmp_path / "README.md").read_text()
+    assert "| script x y | 1 | 100.0 % | one of 2 | b 100.0 % |" in card
+    assert """--family-option 'a=$(rm x) '"'"'y'"'"'' --out DIR""" in card
+
+
+def test_a_damaged_image_is_told_before_a_card_is_written(tmp_path):
+    write_dataset(tmp_path, info_of(3), make)
+    (tmp_path / "README.md").unlink()
+    next((tmp_path / "images").iterdir()).write_bytes(b"")
+    with pytest.raises(InputError, match=r"\.png: expected a PNG image; got something else\."):
+        write_dataset(tmp_path, info_of(3), make)
+    assert not (tmp_path / "README.md").exists()
 
 
 # --- resuming ---------------------------------------------------------------------------------------------------------
@@ -117,29 +123,98 @@ def test_the_card_counts_questions_and_answers(tmp_path):
 def test_whole_shards_are_kept_and_missing_ones_are_made(tmp_path):
     info = info_of(2 * SHARD_ROWS + 1)
     write_dataset(tmp_path, info, make)
-    whole = shard_bytes(tmp_path)
+    whole = files_of(tmp_path)
     (tmp_path / "data" / "00001.parquet").unlink()
-    made, told = [], []
-    write_dataset(tmp_path, info, lambda row: made.append(row) or make(row), on_rows=told.append)
+    made = []
+    writer = DatasetWriter(tmp_path, info)
+    assert writer.num_rows_there == 1001
+    writer.fill(lambda row: made.append(row) or make(row))
     assert made == list(range(1000, 2000))
-    assert sum(told) == 2001
-    assert shard_bytes(tmp_path) == whole
+    assert files_of(tmp_path) == whole
 
 
-def test_an_interrupted_run_leaves_no_partial_shard_and_goes_on(tmp_path):
-    def fail_late(row):
-        if row == 1500:
+def fail_at(number):
+    def failing(row):
+        if row == number:
             raise KeyboardInterrupt
         return make(row)
 
-    info = info_of(2000)
+    return failing
+
+
+def test_an_interrupted_run_leaves_no_partial_shard_and_loses_no_row(tmp_path):
+    info = info_of(1100)
+    write_dataset(tmp_path / "at once", info, make)
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path, info, fail_late)
-    assert list(shard_bytes(tmp_path)) == ["00000.parquet"]
+        write_dataset(tmp_path / "resumed", info, fail_at(1050))
+    assert list(shard_bytes(tmp_path / "resumed")) == [".00001.rows.jsonl", "00000.parquet"]
     with pytest.raises(InputError, match=r"expected 2 shards; got no 00001\.parquet: it is not complete"):
-        list(read_dataset(tmp_path)[1])
+        list(read_dataset(tmp_path / "resumed")[1])
+    made = []
+    writer = DatasetWriter(tmp_path / "resumed", info)
+    assert writer.num_rows_there == 1050
+    writer.fill(lambda row: made.append(row) or make(row), on_row=lambda: None)
+    assert made == list(range(1050, 1100))
+    assert files_of(tmp_path / "resumed") == files_of(tmp_path / "at once")
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"id": "toy/trai', b"{}\n", b"[1]\n", b"\xff\n", b'{"id": 3, "images": []}\n', b"[" * 9999 + b"\n"]
+)
+def test_a_broken_line_of_a_journal_is_made_again(line, tmp_path):
+    info = info_of(30)
+    write_dataset(tmp_path / "at once", info, make)
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path / "resumed", info, fail_at(10))
+    with journal_path(tmp_path / "resumed", 0).open("ab") as file:
+        file.write(line)
+    write_dataset(tmp_path / "resumed", info, make)
+    assert files_of(tmp_path / "resumed") == files_of(tmp_path / "at once")
+
+
+def test_a_journal_never_gives_more_rows_than_its_shard_has(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path, info_of(30), fail_at(10))
+    with Journal(tmp_path, 0, most=4) as journal:
+        assert [row["id"] for row in journal.rows] == [f"toy/train/0/{row}" for row in range(4)]
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    info = info_of(3)
     write_dataset(tmp_path, info, make)
-    assert sum(1 for _ in read_dataset(tmp_path)[1]) == 2000
+    whole = files_of(tmp_path)
+    for leftover in ("images/.ab.png.1.00.part", "data/.00000.parquet.1.part", "data/.00000.rows.jsonl", ".x.1.part"):
+        (tmp_path / leftover).write_bytes(b"PAR1")
+    write_dataset(tmp_path, info, make)
+    assert files_of(tmp_path) == whole
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(tmp_path):
+    for workers in (1, 2):
+        write_dataset(tmp_path / str(workers), info_of(SHARD_ROWS + 20), make, workers=workers)
+    assert files_of(tmp_path / "1") == files_of(tmp_path / "2")
+
+
+def test_a_refusal_of_a_worker_ends_the_run_and_keeps_the_rows_before_it(tmp_path):
+    with pytest.raises(InputError, match="expected a GL context; got none at 20"):
+        write_dataset(tmp_path, info_of(40), refuse_row_20, workers=2)
+    writer = DatasetWriter(tmp_path, info_of(40))
+    assert writer.num_rows_there == 20
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    info = info_of(3)
+    writer = DatasetWriter(tmp_path, info)
+    refused = pytest.raises(InputError, match="a dataset of its own; got another process that is writing it")
+    with only_writer(tmp_path, info), refused:
+        writer.fill(make)
+
+
+@pytest.mark.parametrize(
+    ("num", "text"), [(0, "0 kB"), (1, "1 kB"), (999_999, "1000 kB"), (3_400_000, "3.4 MB"), (2 * 10**12, "2.0 TB")]
+)
+def test_sizes_are_told_in_words(num, text):
+    assert size_text(num) == text
 
 
 def test_other_settings_in_the_same_folder_are_refused_by_name(tmp_path):
@@ -156,7 +231,9 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "out").write_text("...")
-    with pytest.raises(InputError, match="expected a folder that can be written"):
+    with pytest.raises(
+        InputError, match=r"expected a folder that can be written; got file exists\. Give another folder; or"
+    ):
         write_dataset(tmp_path / "out", info_of(3), make)
 
 

@@ -21,8 +21,8 @@ from vilasr.errors import InputError
 from vilasr.types import Box
 from vilasr.viewer import PageOptions, RolloutNote, render_page, write_page
 from vilasr.viewer.describe import find_replaced
-from vilasr.viewer.page import to_script_json
 from vilasr.viewer.pictures import encode
+from vilasr.viewer.shell import to_script_json
 
 
 def page(*rollouts, **options):

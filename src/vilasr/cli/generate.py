@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import random
+from collections import defaultdict
+from dataclasses import replace
 from functools import partial
+from itertools import chain, islice, zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vilasr.cli.common import DONE, add_seed_option, whole_number
 from vilasr.errors import InputError
+from vilasr.tasks import TASK_NAMES
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable, Iterator
 
+    from vilasr.cli.progress import Progress
     from vilasr.tasks import Task
-    from vilasr.types import Sample
+    from vilasr.types import Rollout, Sample
+
+PREVIEW_FILE = "preview.html"
+NUM_PREVIEWED = 60
+ROWS_TO_CHOOSE_FROM = 1000
+"""The preview shows rows from the beginning of the dataset, as many of each type of question as there are."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -22,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
         description="Make samples with computed answers, as parquet shards and PNG images. The same arguments give the "
         "same samples. Interrupted, run it again: it goes on where it stopped.",
     )
-    parser.add_argument("task", metavar="TASK", help="a task family: maze")
+    parser.add_argument("task", metavar="TASK", help="a task family: " + ", ".join(TASK_NAMES))
     parser.add_argument("--split", default="train", metavar="S", help="train, validation or test")
     parser.add_argument("--num", type=whole_number(1), required=True, metavar="N", help="how many samples")
     add_seed_option(parser)
@@ -34,11 +48,23 @@ def add_parser(subparsers: Any) -> None:
         metavar="K=V",
         help="an option of the task, such as question=mixed or size=3-4; repeat it for more",
     )
+    parser.add_argument(
+        "--workers",
+        type=whole_number(1),
+        default=_num_cores(),
+        metavar="N",
+        help="processes that make samples (default: one for each core)",
+    )
+    parser.add_argument(
+        "--preview",
+        action="store_true",
+        help=f"also write DIR/{PREVIEW_FILE}: up to {NUM_PREVIEWED} samples with their ground truth drawn",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     from vilasr.cli.progress import Progress
-    from vilasr.data import DatasetInfo, write_dataset
+    from vilasr.data import DatasetInfo, DatasetWriter
     from vilasr.tasks import task_named
 
     task = task_named(args.task)
@@ -55,10 +81,52 @@ def run(args: argparse.Namespace) -> int:
         options=options,
         num=args.num,
     )
-    with Progress(args.num, "samples") as progress:
-        write_dataset(args.out, info, make, on_rows=progress.advance)
+    writer = DatasetWriter(args.out, info)
+    with Progress(args.num, "samples", done=writer.num_rows_there) as progress:
+        writer.fill(make, workers=args.workers, on_row=progress.advance)
     print(f"{args.num:,} samples in {args.out}")
+    if args.preview:
+        print(preview(Path(args.out), task))
     return DONE
+
+
+def preview(folder: Path, task: Task) -> Path:
+    """Write the contact sheet of a dataset into its folder."""
+    from vilasr.cli.progress import Progress
+    from vilasr.data import read_dataset
+    from vilasr.drawing import DEFAULT
+    from vilasr.viewer import write_preview
+
+    info, samples = read_dataset(folder)
+    chosen = choose(islice(samples, ROWS_TO_CHOOSE_FROM), NUM_PREVIEWED)
+    options = "".join(f", {key} {value}" for key, value in sorted(info.options.items()))
+    about = f"{len(chosen)} of {info.num:,} samples: task {info.task}, split {info.split}, seed {info.seed}{options}."
+    with Progress(len(chosen), "samples drawn") as progress:
+        played = _demonstrations(task, chosen, progress)
+        write_preview(folder / PREVIEW_FILE, played, title=info.name, about=about, style=DEFAULT)
+    return folder / PREVIEW_FILE
+
+
+def choose(samples: Iterable[Sample], num: int) -> list[Sample]:
+    """Up to `num`, the types of questions in turn, each in the order of the dataset."""
+    by_type: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_type[str(sample.metadata.get("question_type"))].append(sample)
+    in_turn = chain.from_iterable(zip_longest(*(by_type[name] for name in sorted(by_type))))
+    return list(islice((sample for sample in in_turn if sample is not None), num))
+
+
+def _demonstrations(task: Task, samples: Iterable[Sample], progress: Progress) -> Iterator[Rollout]:
+    """The task's own solution of each, played: its drawings are the ground truth."""
+    from vilasr.drawing import load_image
+    from vilasr.env import EpisodeConfig, Limits
+    from vilasr.training.demonstrations import play
+
+    config = EpisodeConfig(limits=Limits(max_turns=100, max_images=1000))
+    for sample in samples:
+        loaded = replace(sample, images=tuple(load_image(image) for image in sample.images))
+        yield play(task, loaded, random.Random(sample.id), config).rollout
+        progress.advance()
 
 
 def _make(task: Task, split: str, seed: int, options: dict[str, str], row: int) -> Sample:
@@ -75,3 +143,8 @@ def read_options(pairs: list[str]) -> dict[str, str]:
             raise InputError("--family-option", expected="key=value, each key once", got=got)
         options[key] = value
     return options
+
+
+def _num_cores() -> int:
+    """Those this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

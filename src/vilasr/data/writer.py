@@ -1,12 +1,16 @@
-"""Writes a dataset shard by shard. A shard depends on its row numbers alone, so shards may be made in any order.
+"""Writes a dataset shard by shard. A row depends on its number alone, so rows may be made by any number of processes.
 
-Images come before the shard that names them, and a shard appears whole: after any crash the folder holds finished
-shards, and running again makes the missing ones.
+Images come before the row that names them, and a shard appears whole: after any crash the folder holds finished
+shards and a journal of the one being made, and running again makes what is missing. The bytes are the same as if
+nothing had happened.
 """
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,27 +26,27 @@ from vilasr.data.dataset import (
     write_atomically,
     write_info,
 )
+from vilasr.data.disk import disk_errors, only_writer, remove_leftovers
+from vilasr.data.journal import Journal, Row, journal_path, num_rows_there
+from vilasr.data.parallel import made_in_order
 from vilasr.data.rows import encode_row, encode_shard
 from vilasr.drawing import content_key, load_image, save_png
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from PIL.Image import Image
 
     from vilasr.types import Sample
 
+ROWS_A_WORKER = 8
+"""A worker is started for at least this many rows: to start one takes as long as to make some."""
+
 
 class DatasetWriter:
-    """The folder of one dataset.
-
-    writer = DatasetWriter("mazes", info)
-    for shard in writer.missing_shards():
-        writer.write_shard(shard, [make(row) for row in info.rows_of(shard)])
-    writer.finish()
-    """
+    """The folder of one dataset: `DatasetWriter("mazes", info).fill(make, workers=2)`."""
 
     def __init__(self, folder: str | os.PathLike[str], info: DatasetInfo) -> None:
         """Begin a dataset, or go on with it.
@@ -54,7 +58,7 @@ class DatasetWriter:
 
         self.folder = Path(folder)
         self.info = replace(info, vilasr_version=vilasr.__version__)
-        try:
+        with disk_errors(self.folder, self.info):
             self.folder.mkdir(parents=True, exist_ok=True)
             if (self.folder / INFO_FILE).exists():
                 check_same_dataset(self.folder, info)
@@ -69,68 +73,82 @@ class DatasetWriter:
                 write_info(self.folder, self.info)
             for name in (IMAGE_FOLDER, SHARD_FOLDER):
                 (self.folder / name).mkdir(exist_ok=True)
-        except OSError as error:
-            raise _cannot_write(self.folder, error) from error
 
-    def missing_shards(self) -> Iterator[int]:
-        """Numbers of the shards that are not there yet."""
-        return (shard for shard in range(self.info.num_shards) if not shard_path(self.folder, shard).exists())
+    @property
+    def num_rows_there(self) -> int:
+        """Rows that an earlier run made."""
+        return num_rows_there(self.folder, self.info)
 
-    def write_shard(self, shard: int, samples: Sequence[Sample]) -> None:
-        """Store the images, then the rows. Raises InputError for a wrong number of samples, or a full disk."""
-        expected = len(self.info.rows_of(shard))
-        if len(samples) != expected:
-            raise InputError(f"shard {shard}", expected=f"{expected} samples", got=str(len(samples)))
-        try:
-            rows = [encode_row(sample, [self._store(image) for image in sample.images]) for sample in samples]
-            write_atomically(shard_path(self.folder, shard), encode_shard(rows))
-        except OSError as error:
-            raise _cannot_write(self.folder, error) from error
+    def fill(
+        self, make: Callable[[int], Sample], *, workers: int = 1, on_row: Callable[[], None] | None = None
+    ) -> None:
+        """Make the rows that are missing and write them; then the card, from the rows as they are on disk.
 
-    def finish(self) -> None:
-        """Write the dataset card, from the rows as they are on disk."""
-        write_atomically(self.folder / CARD_FILE, card_text(self.folder, self.info).encode())
+        Args:
+            make: the sample of a row number; for more than one worker it can be pickled.
+            workers: processes that call it; the bytes written do not depend on their number.
+            on_row: called after each row.
 
-    def _store(self, source: Image | Path) -> str:
-        image = load_image(source)
-        key = content_key(image)
-        target = self.folder / IMAGE_FOLDER / f"{key}.png"
-        if not target.exists():
-            save_png(image, target)
-        return key
+        Raises:
+            InputError: another process writes this dataset; the disk is full; a worker was killed; or what `make`
+                raises.
+        """
+        with only_writer(self.folder, self.info):
+            remove_leftovers(self.folder, self.info)
+            shards = [shard for shard in range(self.info.num_shards) if not shard_path(self.folder, shard).exists()]
+            missing = [self.info.rows_of(shard)[self._num_in_journal(shard) :] for shard in shards]
+            num_workers = min(workers, -(-sum(map(len, missing)) // ROWS_A_WORKER))
+            store = partial(_make_row, self.folder, self.info, make)
+            with closing(made_in_order(store, chain.from_iterable(missing), num_workers)) as made:
+                for shard in shards:
+                    self._fill_shard(shard, made, on_row or (lambda: None))
+            self._write_card()
+
+    def _num_in_journal(self, shard: int) -> int:
+        if not journal_path(self.folder, shard).exists():
+            return 0
+        with disk_errors(self.folder, self.info), self._journal(shard) as journal:
+            return len(journal.rows)
+
+    def _journal(self, shard: int) -> Journal:
+        return Journal(self.folder, shard, most=len(self.info.rows_of(shard)))
+
+    def _fill_shard(self, shard: int, made: Iterator[Row], on_row: Callable[[], None]) -> None:
+        with disk_errors(self.folder, self.info):
+            journal = self._journal(shard)
+        with journal:
+            for row in islice(made, len(self.info.rows_of(shard)) - len(journal.rows)):
+                with disk_errors(self.folder, self.info):
+                    journal.append(row)
+                on_row()
+        with disk_errors(self.folder, self.info):
+            write_atomically(shard_path(self.folder, shard), encode_shard(journal.rows))
+            journal.path.unlink()
+
+    def _write_card(self) -> None:
+        text = card_text(self.folder, self.info)
+        with disk_errors(self.folder, self.info):
+            write_atomically(self.folder / CARD_FILE, text.encode())
 
 
 def write_dataset(
-    folder: str | os.PathLike[str],
-    info: DatasetInfo,
-    make: Callable[[int], Sample],
-    *,
-    on_rows: Callable[[int], None] | None = None,
+    folder: str | os.PathLike[str], info: DatasetInfo, make: Callable[[int], Sample], *, workers: int = 1
 ) -> None:
-    """Write the rows `make(0)` to `make(info.num - 1)`; whole shards that are there are kept.
-
-    Args:
-        on_rows: is told how many more rows there are, after each row and for shards that were there before.
-
-    Raises:
-        InputError: see `DatasetWriter`; and whatever `make` raises.
-    """
-    writer = DatasetWriter(folder, info)
-    missing = set(writer.missing_shards())
-    report = on_rows or (lambda num: None)
-    for shard in range(info.num_shards):
-        rows = info.rows_of(shard)
-        if shard not in missing:
-            report(len(rows))
-            continue
-        samples = []
-        for row in rows:
-            samples.append(make(row))
-            report(1)
-        writer.write_shard(shard, samples)
-    writer.finish()
+    """Write the rows `make(0)` to `make(info.num - 1)`; those that are there are kept. See `DatasetWriter.fill`."""
+    DatasetWriter(folder, info).fill(make, workers=workers)
 
 
-def _cannot_write(folder: Path, error: OSError) -> InputError:
-    got = str(error.strerror or error).lower()
-    return InputError(str(folder), expected="a folder that can be written", got=got, remedy="Give another folder.")
+def _make_row(folder: Path, info: DatasetInfo, make: Callable[[int], Sample], number: int) -> Row:
+    """A row whose images are stored: what workers do."""
+    sample = make(number)
+    images = [load_image(image) for image in sample.images]
+    with disk_errors(folder, info):
+        return encode_row(sample, [_store(folder, image) for image in images])
+
+
+def _store(folder: Path, image: Image) -> str:
+    key = content_key(image)
+    target = folder / IMAGE_FOLDER / f"{key}.png"
+    if not target.exists():
+        save_png(image, target)
+    return key

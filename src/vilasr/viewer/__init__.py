@@ -1,8 +1,9 @@
-"""Rollouts as one self-contained HTML page. Imports types, drawing and errors only; scores come in as notes."""
+"""Rollouts and datasets as self-contained HTML pages. Imports types, drawing, errors only; scores come in as notes."""
 
 from __future__ import annotations
 
 from vilasr.viewer.note import RolloutNote
 from vilasr.viewer.page import PageOptions, render_page, write_page
+from vilasr.viewer.preview import PreviewOptions, write_preview
 
-__all__ = ["PageOptions", "RolloutNote", "render_page", "write_page"]
+__all__ = ["PageOptions", "PreviewOptions", "RolloutNote", "render_page", "write_page", "write_preview"]

@@ -1,4 +1,4 @@
-"""`vilasr demo`, `generate` and `view`."""
+"""`vilasr demo` and `view`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from vilasr.api import OpenedPolicy, solve
 from vilasr.cli.main import main
 from vilasr.cli.narrate import printable
-from vilasr.data import read_dataset
 from vilasr.drawing import load_image
 from vilasr.env import EpisodeConfig
 from vilasr.policies import ScriptedPolicy
@@ -65,51 +64,6 @@ def test_demo_draws_another_maze_each_time(endpoint, tmp_path):
 
 def test_control_sequences_are_taken_out_of_what_is_printed():
     assert printable("a\x1b[31m\r\nb\u202e c") == "a [31m b c"
-
-
-# --- generate ---------------------------------------------------------------------------------------------------------
-
-
-def test_generate_writes_a_dataset_that_can_be_read(tmp_path, capsys):
-    command = ["generate", "maze", "--split", "test", "--num", "5", "--seed", "7", "--out", str(tmp_path / "mazes")]
-    assert main([*command, "--family-option", "question=shortest", "--family-option", "size=3"]) == 0
-    assert capsys.readouterr().out == f"5 samples in {tmp_path / 'mazes'}\n"
-    info, samples = read_dataset(tmp_path / "mazes")
-    assert (info.task, info.split, info.seed, info.num) == ("maze", "test", 7, 5)
-    assert info.options == {"question": "shortest", "size": "3"}
-    expected = [task_named("maze").generate("test", row, 7, dict(info.options)) for row in range(5)]
-    assert [(sample.id, sample.question, sample.answer, sample.metadata) for sample in samples] == [
-        (sample.id, sample.question, sample.answer, json.loads(json.dumps(sample.metadata))) for sample in expected
-    ]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["maze", "--num", "0"], "argument --num: expected a whole number from 1; got '0'"),
-        (["maze", "--num", "-3"], "argument --num: expected a whole number from 1; got '-3'"),
-        (["maze", "--num", "ten"], "argument --num: expected a whole number from 1; got 'ten'"),
-        (["maze", "--num", "1", "--seed", "-1"], "argument --seed: expected a whole number from 0; got '-1'"),
-        (["maze", "--num", "1", "--split", "dev"], "split: expected one of train, validation, test; got 'dev'"),
-        (["chess", "--num", "1"], "task: expected one of maze, marks; got 'chess'"),
-        (["maze", "--num", "1", "--family-option", "colour=red"], "option of task maze: expected one of question="),
-        (
-            ["maze", "--num", "1", "--family-option", "size=99"],
-            "option size of task maze: expected a number or a range",
-        ),
-        (["maze", "--num", "1", "--family-option", "size"], "--family-option: expected key=value, each key once"),
-    ],
-)
-def test_generate_refuses_bad_arguments_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    assert main(["generate", *arguments, "--out", str(tmp_path / "out")]) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_generate_refuses_an_option_given_twice(tmp_path, capsys):
-    options = ["--family-option", "size=3", "--family-option", "size=4"]
-    assert main(["generate", "maze", "--num", "1", "--out", str(tmp_path / "out"), *options]) == 2
-    assert "got 'size' twice" in capsys.readouterr().err
 
 
 # --- view -------------------------------------------------------------------------------------------------------------
