@@ -19,7 +19,7 @@ LAYERS = [
     {"rollout", "data"},
     {"scoring"},
     {"training", "benchmarks"},
-    {"api"},
+    {"api", "integrations"},
     {"cli"},
 ]
 MAY_ALSO_SEE = {"viewer": {"drawing", "errors", "types"}}

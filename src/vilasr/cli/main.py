@@ -27,6 +27,8 @@ COMMANDS = {
     "eval": "vilasr.cli.evaluate",
     "score": "vilasr.cli.score",
     "train": "vilasr.cli.train",
+    "export": "vilasr.cli.export",
+    "import": "vilasr.cli.import_data",
     "view": "vilasr.cli.view",
 }
 """Command -> module, in the order of the help text."""

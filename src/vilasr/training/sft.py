@@ -47,7 +47,8 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
     `report(step, metrics)` is called after every step, before a checkpoint is written. Metrics:
 
         loss: mean negative log-likelihood of the trained tokens, nats a token
-        looking, looking_back, moves, answers, copying, concluding: the auxiliary losses, unweighted; only where they are in force
+        looking, looking_back, moves, answers, copying, concluding: the auxiliary losses, unweighted; only where they
+            are in force
         confident: share of the trained tokens that the model gives more than even odds
         grad_norm: norm of the gradient before clipping; a step whose norm is not finite changes no weight
         tokens: size of the batch, padding included

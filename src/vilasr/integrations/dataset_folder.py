@@ -1,0 +1,71 @@
+"""A dataset of ours from samples whose number is not known before the last: what is imported, or found in rollouts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import vilasr
+from vilasr.data.dataset import CARD_FILE, SHARD_FOLDER, SHARD_ROWS, shard_path, write_atomically, write_info
+from vilasr.data.rows import encode_row, encode_shard
+from vilasr.integrations.staging import ImageFolder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vilasr.data import DatasetInfo
+    from vilasr.types import Sample
+
+
+class DatasetFolder:
+    """Writes a dataset into an empty folder; `dataset.json`, which makes it one, comes last."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._images = ImageFolder(folder)
+        self._rows: list[dict[str, Any]] = []
+        self._num_shards = 0
+        self._types: Counter[str] = Counter()
+        (folder / SHARD_FOLDER).mkdir()
+
+    def add(self, sample: Sample) -> None:
+        """Raises InputError for an image that cannot be read; the sample is then left out."""
+        self._rows.append(encode_row(sample, [self._images.store(image) for image in sample.images]))
+        self._types[str(sample.metadata.get("question_type", sample.answer_type.value))] += 1
+        if len(self._rows) == SHARD_ROWS:
+            self._write_shard()
+
+    def finish(self, info: DatasetInfo, *, origin: str) -> int:
+        """`info` says all but the number, which is returned; `origin`, for the card, where the samples are from."""
+        num = self._num_shards * SHARD_ROWS + len(self._rows)
+        if self._rows:
+            self._write_shard()
+        info = replace(info, num=num, vilasr_version=vilasr.__version__)
+        write_atomically(self._folder / CARD_FILE, self._card(info, origin).encode())
+        write_info(self._folder, info)
+        return num
+
+    def _write_shard(self) -> None:
+        write_atomically(shard_path(self._folder, self._num_shards), encode_shard(self._rows))
+        self._num_shards += 1
+        self._rows = []
+
+    def _card(self, info: DatasetInfo, origin: str) -> str:
+        rows = [f"| {question_type} | {count:,} |" for question_type, count in sorted(self._types.items())]
+        return "\n".join(
+            [
+                "---",
+                "configs: [{config_name: default, data_files: data/*.parquet}]",
+                "---",
+                f"# {info.name}",
+                "",
+                f"{info.num:,} samples, {origin}, by vilasr {info.vilasr_version}.",
+                "Their licence is that of their origin.",
+                "",
+                "| question | samples |",
+                "|---|---|",
+                *rows,
+                "",
+            ]
+        )
