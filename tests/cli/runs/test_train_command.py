@@ -78,7 +78,10 @@ def test_a_finished_run_stays_as_it_is_and_another_config_is_refused(config, tmp
         (["optim.lr"], "override: expected key.path=value; got 'optim.lr'"),
         (["data.tasks=[]"], "data: expected "),
         (["model=/no/such/folder", "--dry-run"], "/no/such/folder: expected 'nano', a checkpoint folder"),
-        (['data.tasks=[{task = "chess"}]', "--dry-run"], "task: expected one of maze, marks, static, video, multiview; got 'chess'"),
+        (
+            ['data.tasks=[{task = "chess"}]', "--dry-run"],
+            "expected one of maze, marks, static, video, multiview; got 'chess'",
+        ),
         (['data.tasks=[{task = "maze", options = {colour = "1"}}]', "--dry-run"], "got 'colour'"),
         (["device=gpu"], "device: expected cpu, or another that torch can use here; got 'gpu'"),
     ],
