@@ -26,16 +26,18 @@ from itertools import product
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
-from vilasr.env import Episode, EpisodeConfig
-from vilasr.protocol import COMPACT, format_turn, to_frame
+from vilasr.env import EpisodeConfig
+from vilasr.errors import InvariantError
+from vilasr.protocol import COMPACT
 from vilasr.scoring import score_answer
 from vilasr.tasks import SPLITS, TASK_NAMES, task_named
+from vilasr.training.demonstrations import play
 from vilasr.types import AnswerType, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vilasr.types import Point, Rollout, Sample
+    from vilasr.types import Sample
 
 SEEDS = range(4)
 MIN_GRADE = 0.95
@@ -71,38 +73,15 @@ def fault_of(sample: Sample, index: int) -> str:
         return f"the wrong answer {wrong} scores"
     if json.loads(json.dumps(dict(sample.metadata), allow_nan=False)) != sample.metadata:
         return "its metadata changes on the way through JSON"
-    rollout = played(sample, mistake=index % 2 == 1)
-    if isinstance(rollout, str):
-        return rollout
+    task = task_named(sample.task)
+    try:
+        rollout = play(task, sample, random.Random(0), EpisodeConfig(protocol=COMPACT), mistake=index % 2 == 1).rollout
+    except InvariantError as error:
+        return f"its demonstration fails: {error}"
     if rollout.status is not Status.ANSWERED or rollout.answer != sample.answer:
         return f"its demonstration ends with {rollout.status}, {rollout.answer!r}"
-    grade = task_named(sample.task).grade_drawing(sample, rollout)
+    grade = task.grade_drawing(sample, rollout)
     return "" if grade.score >= MIN_GRADE else f"its demonstrated drawing grades {grade.score:.3f}"
-
-
-def played(sample: Sample, *, mistake: bool) -> Rollout | str:
-    """The rollout of a demonstration, or what the episode had against it."""
-    episode = Episode(sample, EpisodeConfig(protocol=COMPACT))
-    episode.reset()
-
-    def frame(image_index: int, point: Point) -> tuple[int, int]:
-        at = image_index - 1
-        x, y = to_frame(point, episode.sizes[at], frame=COMPACT.frame, model_size=episode.model_sizes[at])
-        return int(x), int(y)
-
-    for turn in task_named(sample.task).demonstrate(sample, random.Random(0), frame=frame, mistake=mistake):
-        said = format_turn(
-            turn.thought,
-            actions=turn.actions,
-            answer=turn.answer,
-            protocol=COMPACT,
-            sizes=episode.sizes,
-            model_sizes=episode.model_sizes,
-        )
-        error = episode.step(said).error
-        if error is not None:
-            return f"its demonstration is refused: {error.message}"
-    return episode.rollout()
 
 
 def unbalanced(answers: Mapping[tuple[str, int], Counter[str]]) -> list[str]:

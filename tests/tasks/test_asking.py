@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
-from vilasr.env import Episode, EpisodeConfig
+from vilasr.env import EpisodeConfig
 from vilasr.errors import DataError
-from vilasr.protocol import format_turn, protocol_named, to_frame
+from vilasr.protocol import protocol_named
 from vilasr.tasks.asking import words
 from vilasr.tasks.asking.choices import letter, ordered, shuffled
 from vilasr.tasks.asking.grade import grade_plan, worth
@@ -25,8 +26,11 @@ from vilasr.tasks.asking.plan import (
 )
 from vilasr.tasks.overlap import overlap
 from vilasr.tasks.scenes.world import SceneObject
+from vilasr.training.demonstrations import play
 from vilasr.types import Box, ImageRecipe, Line, Rollout, Sample, Status
 
+PLANNED = SimpleNamespace(demonstrate=demonstrate_plan)
+"""As much of a task as it takes to play a demonstration."""
 SIZE = (200, 150)
 """The diagonal is 250 px, so that an end of a line is worth nothing from 25 px on."""
 
@@ -128,23 +132,6 @@ def test_a_mistake_in_a_mark_as_large_as_the_picture_is_a_mistake_too(mark):
         assert worth(again, mark, reach=25.0) == 0.0, "it is drawn on the newer image"
 
 
-def played(sample, demonstration, protocol):
-    episode = Episode(sample, EpisodeConfig(protocol=protocol))
-    episode.reset()
-    for turn in demonstration:
-        text = format_turn(
-            turn.thought,
-            actions=turn.actions,
-            answer=turn.answer,
-            protocol=protocol,
-            sizes=episode.sizes,
-            model_sizes=episode.model_sizes,
-        )
-        observation = episode.step(text)
-        assert observation.error is None, observation.error
-    return episode.rollout()
-
-
 @pytest.mark.parametrize("protocol", ["compact", "vilasr", "json"])
 @pytest.mark.parametrize("mistake", [False, True])
 def test_plans_over_several_images_run_in_an_episode_and_grade_full(protocol, mistake):
@@ -155,14 +142,8 @@ def test_plans_over_several_images_run_in_an_episode_and_grade_full(protocol, mi
     )
     sample, spoken = sample_with(plan, num_images=3), protocol_named(protocol)
 
-    def frame(_image_index, point):
-        episode = Episode(sample, EpisodeConfig(protocol=spoken))
-        episode.reset()
-        return to_frame(point, SIZE, frame=spoken.frame, model_size=episode.model_sizes[0])
-
     for seed in range(4):
-        turns = demonstrate_plan(sample, random.Random(seed), frame=frame, mistake=mistake)
-        rollout = played(sample, turns, spoken)
+        rollout = play(PLANNED, sample, random.Random(seed), EpisodeConfig(protocol=spoken), mistake=mistake).rollout
         assert rollout.status is Status.ANSWERED
         assert rollout.answer == "B"
         assert grade_plan(sample, rollout).score >= 0.97

@@ -6,37 +6,14 @@ import random
 
 import pytest
 
-from vilasr.env import Episode, EpisodeConfig
-from vilasr.protocol import format_turn, protocol_named, to_frame
+from vilasr.env import EpisodeConfig
+from vilasr.protocol import protocol_named
 from vilasr.tasks import task_named
+from vilasr.training.demonstrations import play
 from vilasr.types import Status
 
 CASES = [("maze", {"question": question, "size": "3-8"}) for question in ("end", "valid", "shortest")]
 CASES.append(("marks", {}))
-
-
-def played(task, sample, rng, protocol, *, drawing=True, mistake=False):
-    """The rollout of a demonstration, and the demonstration."""
-    episode = Episode(sample, EpisodeConfig(protocol=protocol, drawing=drawing))
-    episode.reset()
-
-    def frame(image_index, point):
-        size, model_size = episode.sizes[0], episode.model_sizes[0]
-        return to_frame(point, size, frame=protocol.frame, model_size=model_size)
-
-    demonstration = task.demonstrate(sample, rng, frame=frame, drawing=drawing, mistake=mistake)
-    for turn in demonstration:
-        text = format_turn(
-            turn.thought,
-            actions=turn.actions,
-            answer=turn.answer,
-            protocol=protocol,
-            sizes=episode.sizes,
-            model_sizes=episode.model_sizes,
-        )
-        observation = episode.step(text)
-        assert observation.error is None, observation.error
-    return episode.rollout(), demonstration
 
 
 @pytest.mark.parametrize("protocol", ["compact", "vilasr", "json"])
@@ -46,10 +23,10 @@ def test_demonstrations_answer_right_and_their_drawings_grade_high(name, options
     task, rng = task_named(name), random.Random(1)
     for index in range(8):
         sample = task.generate("train", index, 0, options)
-        rollout, demonstration = played(task, sample, rng, protocol_named(protocol), mistake=mistake)
+        rollout = play(task, sample, rng, EpisodeConfig(protocol=protocol_named(protocol)), mistake=mistake).rollout
         assert rollout.status is Status.ANSWERED
         assert rollout.answer == sample.answer
-        assert len(rollout.turns) == len(demonstration) >= 2
+        assert len(rollout.turns) >= 2
         grade = task.grade_drawing(sample, rollout)
         assert grade.score >= 0.95
         assert grade.num_valid == grade.num_graded >= 1
@@ -60,7 +37,7 @@ def test_without_drawing_one_turn_answers(name, options):
     task, rng = task_named(name), random.Random(1)
     for index in range(8):
         sample = task.generate("train", index, 0, options)
-        rollout, demonstration = played(task, sample, rng, protocol_named("compact"), drawing=False)
-        assert len(demonstration) == 1
+        rollout = play(task, sample, rng, EpisodeConfig(drawing=False)).rollout
+        assert len(rollout.turns) == 1
         assert rollout.answer == sample.answer
         assert task.grade_drawing(sample, rollout).score == 0.0

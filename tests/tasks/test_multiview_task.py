@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip("mujoco")
 
-from vilasr.env import Episode, EpisodeConfig
+from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
-from vilasr.protocol import format_turn, protocol_named, to_frame
 from vilasr.scoring import score_answer
 from vilasr.tasks.multiview import QUESTIONS, MultiviewTask
 from vilasr.tasks.scenes.catalogue import CLASSES
+from vilasr.training.demonstrations import play
 from vilasr.types import AnswerType, Status
 
 TASK = MultiviewTask()
@@ -31,25 +31,7 @@ def made(index, **options):
 
 def played(sample, *, drawing=True, mistake=False):
     """The rollout of a demonstration in the compact protocol."""
-    protocol = protocol_named("compact")
-    episode = Episode(sample, EpisodeConfig(protocol=protocol, drawing=drawing))
-    episode.reset()
-
-    def frame(image_index, point):
-        return to_frame(point, episode.sizes[0], frame=protocol.frame, model_size=episode.model_sizes[0])
-
-    for turn in TASK.demonstrate(sample, random.Random(1), frame=frame, drawing=drawing, mistake=mistake):
-        text = format_turn(
-            turn.thought,
-            actions=turn.actions,
-            answer=turn.answer,
-            protocol=protocol,
-            sizes=episode.sizes,
-            model_sizes=episode.model_sizes,
-        )
-        observation = episode.step(text)
-        assert observation.error is None, observation.error
-    return episode.rollout()
+    return play(TASK, sample, random.Random(1), EpisodeConfig(drawing=drawing), mistake=mistake).rollout
 
 
 @every_question

@@ -11,13 +11,14 @@ import pytest
 
 pytest.importorskip("mujoco")
 
-from vilasr.env import Episode, EpisodeConfig
+from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
-from vilasr.protocol import format_turn, protocol_named, to_frame
+from vilasr.protocol import protocol_named
 from vilasr.tasks.asking.plan import plan_of
 from vilasr.tasks.scenes.catalogue import CLASSES
 from vilasr.tasks.static import QUESTIONS, StaticTask
 from vilasr.tasks.static.dots import DOT_COLORS
+from vilasr.training.demonstrations import play
 from vilasr.types import AnswerType, Status
 
 TASK = StaticTask()
@@ -112,26 +113,10 @@ def test_answers_follow_from_the_facts(question):
 
 
 def played(sample, protocol, *, mistake):
-    protocol = protocol_named(protocol)
-    episode = Episode(sample, EpisodeConfig(protocol=protocol))
-    episode.reset()
-
-    def frame(_image_index, point):
-        return to_frame(point, episode.sizes[0], frame=protocol.frame, model_size=episode.model_sizes[0])
-
-    for turn in TASK.demonstrate(sample, random.Random(1), frame=frame, mistake=mistake):
-        assert len(turn.thought.split()) <= 45
-        text = format_turn(
-            turn.thought,
-            actions=turn.actions,
-            answer=turn.answer,
-            protocol=protocol,
-            sizes=episode.sizes,
-            model_sizes=episode.model_sizes,
-        )
-        observation = episode.step(text)
-        assert observation.error is None, observation.error
-    return episode.rollout()
+    config = EpisodeConfig(protocol=protocol_named(protocol))
+    rollout = play(TASK, sample, random.Random(1), config, mistake=mistake).rollout
+    assert all(len(turn.thought.split()) <= 45 for turn in rollout.turns)
+    return rollout
 
 
 @every_question

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from vilasr.tasks.maze.paint import paint
 from vilasr.tasks.maze.questions import LETTERS, YES_OR_NO, Puzzle, end_puzzle, shortest_puzzle, valid_puzzle
 from vilasr.tasks.maze.style import heldout_style, seen_style
 from vilasr.tasks.maze.truth import Truth
+from vilasr.tasks.options import number_range, one_of
 from vilasr.types import AnswerType, Rollout, Sample
 
 if TYPE_CHECKING:
@@ -144,25 +144,14 @@ def read_options(pairs: tuple[tuple[str, str], ...]) -> MazeOptions:
     reject_unknown_options("maze", given, _ALLOWED)
     default = MazeOptions()
     return MazeOptions(
-        question=_one_of("question", given.get("question", default.question), (*QUESTIONS, "mixed")),
+        question=one_of("maze", "question", given.get("question", default.question), (*QUESTIONS, "mixed")),
         sizes=_range("size", given["size"], SIZES) if "size" in given else default.sizes,
-        heldout=_one_of("styles", given.get("styles", "seen"), ("seen", "heldout")) == "heldout",
-        algorithm=_one_of("algorithm", given.get("algorithm", default.algorithm), (*ALGORITHMS, "any")),
+        heldout=one_of("maze", "styles", given.get("styles", "seen"), ("seen", "heldout")) == "heldout",
+        algorithm=one_of("maze", "algorithm", given.get("algorithm", default.algorithm), (*ALGORITHMS, "any")),
         lengths=_range("length", given["length"], LENGTHS) if "length" in given else default.lengths,
     )
 
 
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise InputError(f"option {key} of task maze", expected="one of " + ", ".join(allowed), got=repr(value))
-    return value
-
-
 def _range(key: str, value: str, limits: tuple[int, int]) -> tuple[int, int]:
-    """ "4" is (4, 4), "3-6" is (3, 6)."""
-    match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", value)
-    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not (limits[0] <= low <= high <= limits[1]):
-        expected = f"a number or a range like {limits[0]}-{limits[1]}, within {limits[0]} to {limits[1]}"
-        raise InputError(f"option {key} of task maze", expected=expected, got=repr(value))
-    return (low, high)
+    takes = f"a number or a range like {limits[0]}-{limits[1]}, within {limits[0]} to {limits[1]}"
+    return number_range("maze", key, value, limits, takes=takes)

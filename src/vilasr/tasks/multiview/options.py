@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vilasr.errors import InputError
-from vilasr.tasks.asking.options import SIZE_TAKES, one_of, picture_size
 from vilasr.tasks.base import reject_unknown_options
+from vilasr.tasks.options import SIZE_TAKES, number_range, one_of, picture_size
 
 QUESTIONS = ("camera_move", "camera_turn", "matching", "relative_position", "depth", "distance", "order")
 KINDS = ("room", "table")
@@ -45,16 +43,11 @@ def read_options(pairs: tuple[tuple[str, str], ...]) -> MultiviewOptions:
     default = MultiviewOptions()
     return MultiviewOptions(
         question=one_of("multiview", "question", given.get("question", default.question), (*QUESTIONS, "mixed")),
-        views=_range(given["views"]) if "views" in given else default.views,
+        views=_views(given["views"]) if "views" in given else default.views,
         kind=one_of("multiview", "kind", given.get("kind", default.kind), (*KINDS, "any")),
         size=picture_size("multiview", given["size"]) if "size" in given else default.size,
     )
 
 
-def _range(value: str) -> tuple[int, int]:
-    """ "3" is (3, 3), "2-4" is (2, 4)."""
-    match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", value)
-    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-    if not VIEWS[0] <= low <= high <= VIEWS[1]:
-        raise InputError("option views of task multiview", expected=_VIEWS_TAKES, got=repr(value))
-    return (low, high)
+def _views(value: str) -> tuple[int, int]:
+    return number_range("multiview", "views", value, VIEWS, takes=_VIEWS_TAKES)

@@ -109,7 +109,7 @@ class MultiviewTask:
             "kind": stage.scene.kind,
             "size": list(stage.size),
             "plan": plan_to_json(question.plan),
-            "cameras": [_camera_facts(each.camera) for each in stage.sights],
+            "cameras": [each.camera.to_json() for each in stage.sights],
             **question.truth,
         }
         return Sample(
@@ -203,7 +203,3 @@ def _pictures(stage: Stage, question: Question) -> tuple[Image.Image, ...]:
         paint_tags(renderer.rgb(each.camera), [tag for tag in question.tags if tag.image_index == image])
         for image, each in enumerate(stage.sights, start=1)
     )
-
-
-def _camera_facts(camera: Camera) -> Json:
-    return {"position": list(camera.position), "yaw": camera.yaw, "pitch": camera.pitch, "fovy": camera.fovy}

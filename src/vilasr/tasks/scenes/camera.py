@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vilasr.tasks.scenes.geometry import OrientedBox
     from vilasr.tasks.scenes.world import Vec3
+    from vilasr.types import Json
 
 _NEAR = 0.05
 
@@ -34,6 +35,10 @@ class Camera:
     pitch: float
     fovy: float
     size: tuple[int, int]
+
+    def to_json(self) -> Json:
+        """For metadata; not the size."""
+        return {"position": list(self.position), "yaw": self.yaw, "pitch": self.pitch, "fovy": self.fovy}
 
     @property
     def axes(self) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,7 @@ MIN_SIDE, MAX_SIDE = 16, 1024
 _SUPERSAMPLING = 2
 """A picture is drawn this many times larger each way and averaged. Multisampling took as long, left the insides of
 textures and shadows rough, and made the labels, which need none of it, twice as slow."""
+_NO_PICTURE = Image.new("RGB", (1, 1))
 _NEAR, _FAR = 0.02, 40.0
 _MAX_SOLIDS = 8000
 _SHADOW_PX = 1024
@@ -65,13 +67,16 @@ class Renderer:
         """The picture, mode RGB. Raises InputError as `labels`."""
         return self._stage(camera).picture(camera)
 
+    def look(self, camera: Camera) -> View:
+        """All of a view but its picture, which is blank; most looks lead to nothing. Raises InputError as `labels`."""
+        labels, depth = self.labels(camera)
+        assert self._scene is not None
+        boxes, pixels = visible(self._scene, labels)
+        return View(camera=camera, image=_NO_PICTURE, boxes_px=boxes, pixels=pixels, depth=depth, labels=labels)
+
     def view(self, camera: Camera) -> View:
         """Picture, labels, depth, and the boxes around what is visible. Raises InputError as `labels`."""
-        stage, scene = self._stage(camera), self._loaded()
-        labels, depth = stage.labels(camera)
-        boxes, pixels = visible(scene, labels)
-        image = stage.picture(camera)
-        return View(camera=camera, image=image, boxes_px=boxes, pixels=pixels, depth=depth, labels=labels)
+        return replace(self.look(camera), image=self.rgb(camera))
 
     def _stage(self, camera: Camera) -> _Stage:
         if camera.size != self.size:

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from vilasr.errors import InputError
 from vilasr.tasks.asking.grade import grade_plan
-from vilasr.tasks.asking.options import SIZE_TAKES, one_of, picture_size
 from vilasr.tasks.asking.plan import demonstrate_plan, plan_to_json
 from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for, reject_unknown_options
+from vilasr.tasks.options import SIZE_TAKES, one_of, picture_size
 from vilasr.tasks.scenes.layout import make_room_scene, make_table_scene
-from vilasr.tasks.scenes.render import renderer_for, visible
+from vilasr.tasks.scenes.render import renderer_for
 from vilasr.tasks.scenes.walks import random_camera
-from vilasr.tasks.scenes.world import View
 from vilasr.tasks.static import comparisons, numbers, points, relations
 from vilasr.tasks.static.dots import DOT_COLORS, paint_dots
 from vilasr.tasks.static.look import Stage
@@ -28,9 +25,9 @@ if TYPE_CHECKING:
 
     from vilasr.tasks.scenes.camera import Camera
     from vilasr.tasks.scenes.render import Renderer
-    from vilasr.tasks.scenes.world import Scene
+    from vilasr.tasks.scenes.world import Scene, View
     from vilasr.tasks.static.question import Question
-    from vilasr.types import Json, Rollout, Size
+    from vilasr.types import Rollout, Size
 
 _ASKERS: dict[str, Callable[[Stage, random.Random], Question | None]] = {
     "left_right": relations.left_right,
@@ -115,7 +112,7 @@ class StaticTask:
                 "kind": kind,
                 "size": list(chosen.size),
                 "plan": plan_to_json(question.plan),
-                "camera": _camera_facts(camera),
+                "camera": camera.to_json(),
                 **question.truth,
             },
         )
@@ -141,7 +138,7 @@ def _asked(question_type: str, kind: str, renderer: Renderer, rng: random.Random
             scene,
             renderer.size,
             new_camera=partial(random_camera, scene, rng, renderer.size),
-            see=partial(_view_without_picture, renderer),
+            see=partial(_seen, renderer),
         )
         question = _ASKERS[question_type](stage, rng)
         if question is not None:
@@ -154,19 +151,10 @@ def _asked(question_type: str, kind: str, renderer: Renderer, rng: random.Random
     )
 
 
-_NO_PICTURE = Image.new("RGB", (1, 1))
-"""Most views lead to no question: pictures are drawn for those that do."""
-
-
-def _view_without_picture(renderer: Renderer, scene: Scene, camera: Camera) -> View:
+def _seen(renderer: Renderer, scene: Scene, camera: Camera) -> View:
+    """Most views lead to no question: pictures are drawn for those that do."""
     renderer.load(scene)
-    labels, depth = renderer.labels(camera)
-    boxes, pixels = visible(scene, labels)
-    return View(camera=camera, image=_NO_PICTURE, boxes_px=boxes, pixels=pixels, depth=depth, labels=labels)
-
-
-def _camera_facts(camera: Camera) -> Json:
-    return {"position": list(camera.position), "yaw": camera.yaw, "pitch": camera.pitch, "fovy": camera.fovy}
+    return renderer.look(camera)
 
 
 @lru_cache

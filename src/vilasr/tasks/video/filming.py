@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from vilasr.errors import InvariantError
 from vilasr.tasks.scenes.layout import make_room_scene
-from vilasr.tasks.scenes.render import renderer_for, visible
+from vilasr.tasks.scenes.render import renderer_for
 from vilasr.tasks.scenes.walks import walk
-from vilasr.tasks.scenes.world import View
 from vilasr.tasks.video.footage import Footage, footage_of
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from vilasr.tasks.scenes.camera import Camera
-    from vilasr.tasks.scenes.render import Renderer
-    from vilasr.tasks.scenes.world import Scene
+    from PIL import Image
+
     from vilasr.tasks.video.asked import Asked
 
     Asker = Callable[[Footage, random.Random], Asked | None]
@@ -29,7 +25,6 @@ NUM_OBJECTS = {1: (12, 20), 2: (18, 28)}
 TWO_ROOMS = 1 / 3
 """Share of the walks that lead through two rooms, where either may be."""
 _MAX_SCENES = 300
-_NO_PICTURE = Image.new("RGB", (1, 1))
 
 
 def film(
@@ -50,15 +45,8 @@ def film(
         scene = make_room_scene(rng, num_objects=NUM_OBJECTS[num_rooms], num_rooms=num_rooms)
         cameras = walk(scene, rng, num_frames, size)
         renderer.load(scene)
-        footage = footage_of(scene, [look(renderer, scene, camera) for camera in cameras])
+        footage = footage_of(scene, [renderer.look(camera) for camera in cameras])
         asked = ask(footage, rng)
         if asked is not None:
             return asked, footage, tuple(renderer.rgb(camera) for camera in cameras)
     raise InvariantError(f"no question in {_MAX_SCENES} walks through {num_rooms} rooms: {ask}")
-
-
-def look(renderer: Renderer, scene: Scene, camera: Camera) -> View:
-    """What a camera sees of the scene that is loaded, without the picture."""
-    labels, depth = renderer.labels(camera)
-    boxes, pixels = visible(scene, labels)
-    return View(camera=camera, image=_NO_PICTURE, boxes_px=boxes, pixels=pixels, depth=depth, labels=labels)

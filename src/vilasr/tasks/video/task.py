@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from vilasr.errors import InputError
 from vilasr.tasks.asking.grade import grade_plan
-from vilasr.tasks.asking.options import SIZE_TAKES, one_of, picture_size
 from vilasr.tasks.asking.plan import demonstrate_plan, plan_to_json
 from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for, reject_unknown_options
+from vilasr.tasks.options import SIZE_TAKES, one_of, picture_size
 from vilasr.tasks.video import measures, relations
 from vilasr.tasks.video.appearance import appearance_order
 from vilasr.tasks.video.filming import film

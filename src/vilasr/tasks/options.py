@@ -1,4 +1,4 @@
-"""Options that the tasks over scenes share, read from strings."""
+"""Values of options, read from strings as the tasks take them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,23 @@ def one_of(task: str, key: str, value: str, allowed: Collection[str]) -> str:
     if value not in allowed:
         raise InputError(f"option {key} of task {task}", expected="one of " + ", ".join(allowed), got=repr(value))
     return value
+
+
+def number_range(task: str, key: str, value: str, limits: tuple[int, int], *, takes: str) -> tuple[int, int]:
+    """ "4" is (4, 4), "3-6" is (3, 6).
+
+    Args:
+        limits: least and greatest number.
+        takes: what the message says that the option takes.
+
+    Raises:
+        InputError: for anything else, and for numbers out of the limits.
+    """
+    match = re.fullmatch(r"([0-9]{1,3})(?:-([0-9]{1,3}))?", value)
+    low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not limits[0] <= low <= high <= limits[1]:
+        raise InputError(f"option {key} of task {task}", expected=takes, got=repr(value))
+    return (low, high)
 
 
 def picture_size(task: str, value: str) -> Size:
