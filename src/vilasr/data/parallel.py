@@ -7,7 +7,6 @@ Memory is bounded: nothing is handed out far ahead of the result that is due.
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -136,7 +135,6 @@ class _Workers:
 
 def _work(connection: Connection, make: Callable[[int], object]) -> None:
     """The life of a worker: a number in, what came of it out, until the parent closes the pipe or is gone."""
-    os.environ.setdefault("LP_NUM_THREADS", "0")  # a software renderer would start a thread for every core in each
     try:
         while True:
             number = connection.recv()

@@ -39,6 +39,8 @@ def make_context(width: int, height: int) -> Any:
     Raises:
         MissingExtraError, InputError: as `mujoco_module`.
     """
+    # Mesa's software renderer starts a thread for every core, which costs small pictures more than it brings.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
     mujoco = mujoco_module()
     backend = os.environ.get("MUJOCO_GL", "")
     try:

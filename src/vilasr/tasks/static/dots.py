@@ -24,8 +24,8 @@ _RIM = (255, 255, 255)
 _OVERSAMPLING = 4
 _FAR = 15.0
 """m: beyond the walls of any room."""
-_BOX_RADII = 2.0
-"""Half the side of the box around a dot, in radii: boxes of a few pixels cannot be drawn well."""
+_BOX_RADII = 2
+"""How far the box around a dot reaches from its middle pixel, in radii: boxes of a few pixels cannot be drawn well."""
 
 
 def dot_radius(size: tuple[int, int], letter: str = "") -> int:
@@ -58,10 +58,9 @@ def place_for_dot(look: Look, thing: SceneObject | None, radius: int, rng: rando
 
 
 def box_around(point: Point, radius: int, size: tuple[int, int], label: str) -> Box:
-    """A box around a dot, inside the picture."""
-    x, y = point[0] + 0.5, point[1] + 0.5
-    reach = _BOX_RADII * radius
-    corners = (max(0.0, x - reach), max(0.0, y - reach), min(size[0], x + reach), min(size[1], y + reach))
+    """A box around a dot, inside the picture, of whole pixels: halves would be lost when a small one is drawn."""
+    (x, y), reach = point, _BOX_RADII * radius
+    corners = (max(0.0, x - reach), max(0.0, y - reach), min(size[0], x + 1 + reach), min(size[1], y + 1 + reach))
     return Box(image_index=1, box_px=corners, label=label)
 
 
