@@ -14,7 +14,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from vilasr.policies.transformers import load_model
 from vilasr.training.attention import causal_attention, packed_attention, tapped, use_matmul_attention
 from vilasr.training.batch import make_batch, token_logprobs
-from vilasr.training.pointing import AttentionTap
+from vilasr.training.taps import SpanTap
 
 
 def random_qkv(*shapes, seed=0):
@@ -69,7 +69,8 @@ def test_a_model_switched_over_says_the_same(tiny_folder):
 
 def tap(layer=1, num_heads=2):
     rows, queries, keys = torch.tensor([0, 0, 1]), torch.tensor([3, 4, 2]), torch.tensor([1, 4, 0])
-    return AttentionTap(layer=layer, num_heads=num_heads, rows=rows, queries=queries, keys=keys)
+    targets = keys[:, None] == torch.arange(5)[None]
+    return SpanTap(layer=layer, heads=slice(0, num_heads), rows=rows, queries=queries, targets=targets)
 
 
 def test_a_tap_reads_the_mass_of_an_even_attention_by_hand():
@@ -95,7 +96,8 @@ def test_a_tap_reads_only_its_layer_and_only_inside():
 
 def test_a_tap_with_nothing_to_read_costs_nothing():
     none = torch.tensor([], dtype=torch.long)
-    reading = AttentionTap(layer=0, num_heads=2, rows=none, queries=none, keys=none)
+    targets = torch.zeros((0, 3), dtype=torch.bool)
+    reading = SpanTap(layer=0, heads=slice(0, 2), rows=none, queries=none, targets=targets)
     q, k, v = random_qkv((1, 2, 3, 4), (1, 2, 3, 4), (1, 2, 3, 4))
     with tapped(reading):
         output, _ = causal_attention(SimpleNamespace(layer_idx=0), q, k, v, scaling=1.0)

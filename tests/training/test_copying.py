@@ -13,9 +13,10 @@ from vilasr.policies.transformers import ChatTokens
 from vilasr.training import copying
 from vilasr.training.attention import causal_attention, tapped
 from vilasr.training.config import CopyingSection, PointingSection
-from vilasr.training.copying import CopyReader, SpanTap
+from vilasr.training.copying import CopyReader
 from vilasr.training.guidance import Guidance
 from vilasr.training.nano.tokenizer import train_tokenizer
+from vilasr.training.taps import SpanTap
 
 CHAT = ChatTokens(train_tokenizer(["go 1 up, 2 down. "] * 40, num_merges=60))
 READER = CopyReader(CHAT, vocab_size=CHAT.num_tokens + 10)

@@ -9,13 +9,26 @@ from vilasr.policies.transformers import ChatTokens
 from vilasr.training.nano.tokenizer import train_tokenizer
 from vilasr.training.pointing import PointReader
 
-CHAT = ChatTokens(train_tokenizer(["Start [1, 2]. A [3, 4].", ' "at": [5, 6], '] * 20, num_merges=40))
+TEXTS = [
+    "Start [1, 2]. A [3, 4].",
+    ' "at": [5, 6], ',
+    "In image 2 the cup is at [1, 2, 3, 4]. Image 3: cup [1, 2, 3, 4].",
+]
+CHAT = ChatTokens(train_tokenizer(TEXTS * 20, num_merges=80))
 SIZE = CHAT.num_tokens + 10
 READER = PointReader(CHAT, vocab_size=SIZE, token_px=32)
 
 
+def keys(tap):
+    """Of each query, the places it should look at."""
+    return [targets.nonzero().squeeze(-1).tolist() for targets in tap.targets]
+
+
 def pairs(tap):
-    return list(zip(tap.rows.tolist(), tap.queries.tolist(), tap.keys.tolist(), strict=True))
+    """(row, query, key) of a tap whose queries have one key each."""
+    return [
+        (row, query, key) for row, query, (key,) in zip(tap.rows.tolist(), tap.queries.tolist(), keys(tap), strict=True)
+    ]
 
 
 def test_both_numbers_of_a_point_look_at_the_token_that_holds_it():
@@ -26,7 +39,7 @@ def test_both_numbers_of_a_point_look_at_the_token_that_holds_it():
     # x 70 is in column 2, y 40 in row 1: token 1 * 3 + 2. "[" predicts x, ", " predicts y.
     assert pairs(tap) == [(0, opens, 5), (0, opens + 2, 5)]
     assert CHAT.text(ids[opens : opens + 5]).endswith("[70, 40]")
-    assert (tap.layer, tap.num_heads) == (2, 1)
+    assert (tap.layer, tap.heads) == (2, slice(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +49,7 @@ def test_both_numbers_of_a_point_look_at_the_token_that_holds_it():
 def test_a_point_on_the_far_edge_belongs_to_the_last_token(point, key):
     a_batch = hand_batch(CHAT, said(CHAT, 4, f"A {point}."), grids=[(1, 4, 4)])
     found = READER.tap(a_batch, layer=0, num_heads=1)
-    assert found.keys.tolist() == [key, key]
+    assert keys(found) == [[key], [key]]
 
 
 @pytest.mark.parametrize("text", ['"at": [5, 6]', "A (5, 6)", "A [5; 6]", "A [x, 6]", "A [5, ", "five"])
@@ -60,3 +73,34 @@ def test_each_row_of_a_batch_has_its_own_first_image():
     other = said(CHAT, 2, "A [40, 6].")
     tap = READER.tap(hand_batch(CHAT, one, other, grids=[(1, 4, 4), (1, 4, 2), (1, 2, 4)]), layer=0, num_heads=1)
     assert [(row, key) for row, _, key in pairs(tap)] == [(0, 1), (0, 1), (1, 1), (1, 1)]
+
+
+BOX = "cup [40, 0, 56, 30]"
+"""On an image of 64 x 64: its inner half lies in the token at the upper right, number 1."""
+
+
+@pytest.mark.parametrize(
+    ("text", "first"), [(f"Image 3: {BOX}.", 16), (f"In image 2 the {BOX}. Then image 3: the {BOX}.", 8)]
+)
+def test_all_numbers_of_a_box_look_into_it_on_the_image_that_is_named(text, first):
+    three = said(CHAT, 4, "", 4, "", 4, text)
+    mask = [int(place >= len(three[0]) - len(CHAT.encode(text))) for place in range(len(three[0]))]
+    tap = READER.tap(hand_batch(CHAT, (three[0], mask), grids=[(1, 4, 4)] * 3), layer=0, num_heads=1)
+    pads = [place for place, token in enumerate(three[0]) if token == CHAT.image_id]
+    image = {16: 2, 8: 1}[first]
+    assert keys(tap)[:4] == [[pads[4 * image + 1]]] * 4
+    assert tap.queries[:4].diff().tolist() == [2, 2, 2]
+
+
+def test_a_large_box_may_be_looked_at_anywhere_in_its_inner_half():
+    # Inner half of [0, 0, 128, 64]: x 32 to 96, y 16 to 48; of 4 x 2 tokens: columns 1 to 3, rows 0 and 1.
+    ids, mask = said(CHAT, 8, "cup [0, 0, 128, 64]")
+    tap = READER.tap(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 8)]), layer=0, num_heads=1)
+    assert keys(tap) == [[1, 2, 3, 5, 6, 7]] * 4
+
+
+@pytest.mark.parametrize("text", [f"Now {BOX}.", f"Image 4: {BOX}.", "Image 2: cup [56, 0, 40, 30]."])
+def test_of_several_images_an_unnamed_or_unknown_one_is_not_looked_at_nor_what_is_no_box(text):
+    ids, mask = said(CHAT, 4, "", 4, text)
+    mask = [int(place >= len(ids) - len(CHAT.encode(text))) for place in range(len(ids))]
+    assert not keys(READER.tap(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)] * 2), layer=0, num_heads=1))

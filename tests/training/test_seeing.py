@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +14,20 @@ from safetensors.torch import load_file
 
 from vilasr.errors import InputError
 from vilasr.training.metrics import read_metrics
-from vilasr.training.nano import fresh
+from vilasr.training.nano import fresh, pictures
 from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, number_embedding
-from vilasr.training.nano.seeing import MARKS, SeeingConfig, SeeingHeads, join, maze_targets, seeing_loss, train_seeing
+from vilasr.training.nano.pictures import ScenePictures
+from vilasr.training.nano.seeing import SeeingConfig, SeeingHeads, seeing_loss, train_seeing
+from vilasr.training.nano.targets import (
+    COLOR_NAMES,
+    MARKS,
+    THINGS,
+    UNKNOWN,
+    join,
+    maze_targets,
+    mirrored,
+    scene_targets,
+)
 from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
 from vilasr.types import Sample
 
@@ -87,19 +100,102 @@ def test_joined_targets_are_one_after_the_other():
     assert both.walls.shape == (48, 4)
 
 
-def test_heads_that_are_right_lose_nothing_and_are_measured_so():
-    class Right(torch.nn.Module):
-        def forward(self, tokens):
-            wanted = torch.cat([TARGETS.where_px.nan_to_num(0), TARGETS.cell_px], dim=1)
-            numbers = torch.arange(512)
-            positions = -0.5 * (numbers - wanted[..., None]) ** 2
-            return (TARGETS.marks - 0.5) * 80, (TARGETS.walls.nan_to_num(0) - 0.5) * 80, positions
+# --- scenes -----------------------------------------------------------------------------------------------------------
 
-    loss, logged = seeing_loss(Right(), torch.zeros(24, 64), TARGETS)
-    assert (logged["recall"], logged["precision"], logged["walls_right"]) == (1, 1, 1)
-    assert (logged["where_px"], logged["cell_px"]) == (0, 0)
-    # A bell of one pixel has an entropy of half of log(2 pi e): all that is left, once for marks and once for cells.
-    assert loss.item() == pytest.approx(math.log(2 * math.pi * math.e), abs=1e-3)
+
+def thing(name, category, color):
+    return SimpleNamespace(name=name, category=category, color=color, center=(len(name), 0.0, 0.0))
+
+
+TABLE, MUG, GHOST = thing("table", "table", "brown"), thing("mug", "mug", "red"), thing("ghost", "chair", "blue")
+LABELS = np.full((64, 96), -1, np.int16)
+LABELS[20:64, 0:64] = 0  # the table, seen in tokens 0, 1, 3 and 4 of 2 x 3
+LABELS[40:46, 34:40] = 1  # on it the mug, 36 pixels in token 4
+LABELS[0:4, 64:68] = 2  # 16 pixels are not enough to be asked about
+VIEW = SimpleNamespace(
+    labels=LABELS,
+    boxes_px={"table": (8, 20, 64, 64), "mug": (34, 40, 40, 46), "ghost": (64, 0, 68, 4)},
+    camera=SimpleNamespace(depth=lambda center: center[0]),
+)
+SCENE = scene_targets(SimpleNamespace(objects=(TABLE, MUG, GHOST)), VIEW)
+
+
+def test_a_token_of_a_scene_stands_for_the_thing_of_which_it_holds_the_largest_share():
+    table, mug, nothing = THINGS.index("table"), THINGS.index("mug"), len(THINGS)
+    # Of the table: 12 of 44 rows in tokens 0 and 1, the rest in 3 and 4; of the mug, all is in token 4.
+    assert SCENE.thing.tolist() == [table, table, nothing, table, mug, nothing]
+    brown, red = COLOR_NAMES.index("brown"), COLOR_NAMES.index("red")
+    assert SCENE.color.tolist() == [brown, brown, UNKNOWN, brown, red, UNKNOWN]
+    assert SCENE.box_px[[0, 4]].tolist() == [[8, 20, 64, 64], [34, 40, 40, 46]]
+    assert SCENE.box_px[2].isnan().all()
+    assert SCENE.depth[[0, 4]].tolist() == [5, 3]  # as far as their names are long
+    assert SCENE.marks.isnan().all()
+
+
+def test_in_a_mirror_left_and_right_change_places():
+    seen = mirrored(SCENE, (96, 64))
+    assert seen.thing.tolist() == SCENE.thing[[2, 1, 0, 5, 4, 3]].tolist()
+    assert seen.box_px[4].tolist() == [56, 40, 62, 46]
+    again = mirrored(seen, (96, 64))
+    assert torch.equal(again.box_px.nan_to_num(-1), SCENE.box_px.nan_to_num(-1))
+
+
+class Right(torch.nn.Module):
+    """Heads that say what is true of TARGETS and SCENE, one after the other."""
+
+    def where(self, tokens):
+        wanted = torch.cat([BOTH.where_px, BOTH.cell_px, BOTH.box_px], dim=1).nan_to_num(0)
+        return -0.5 * (torch.arange(512) - wanted[..., None]) ** 2
+
+    def marks(self, tokens):
+        return (TARGETS.marks - 0.5) * 80
+
+    def walls(self, tokens):
+        return (TARGETS.walls.nan_to_num(0) - 0.5) * 80
+
+    def thing(self, tokens):
+        return 80 * torch.nn.functional.one_hot(SCENE.thing, len(THINGS) + 1).float()
+
+    def color(self, tokens):
+        return 80 * torch.nn.functional.one_hot(SCENE.color.clamp(min=0), len(COLOR_NAMES)).float()
+
+    def depth(self, tokens):
+        return SCENE.depth.nan_to_num(1).log()[:, None]
+
+
+BOTH = join([TARGETS, SCENE])
+
+
+def test_heads_that_are_right_lose_nothing_and_are_measured_so():
+    loss, logged = seeing_loss(Right(), torch.zeros(30, 64), BOTH)
+    assert all(logged[name] == 1 for name in ("recall", "precision", "walls_right", "things_right", "colors_right"))
+    assert all(logged[name] == 0 for name in ("where_px", "cell_px", "box_px", "depth_off"))
+    # A bell of one pixel has an entropy of half of log(2 pi e): all that is left, for marks, for cells and for boxes.
+    assert loss.item() == pytest.approx(1.5 * math.log(2 * math.pi * math.e), abs=1e-3)
+
+
+def test_pictures_of_mazes_alone_leave_the_scenes_heads_alone():
+    heads = SeeingHeads(64)
+    loss, logged = seeing_loss(heads, torch.randn(24, 64), TARGETS)
+    loss.backward()
+    assert heads.thing.weight.grad is None
+    assert "things_right" not in logged
+
+
+def test_views_of_scenes_are_rendered_once_and_seen_again_in_a_mirror(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "SCENES_PER_FILE", 1)
+    monkeypatch.setattr(pictures, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    told = []
+    scenes = ScenePictures(tmp_path, 4, seed=0, processes=1, report=told.append)
+    assert (len(scenes), told) == (8, [4])
+    straight, in_mirror = scenes.picture(0), scenes.picture(1)
+    assert straight.grid == in_mirror.grid == (1, 12, 12)
+    assert straight.targets.thing.view(6, 6).flip(1).flatten().tolist() == in_mirror.targets.thing.tolist()
+    assert (straight.targets.thing < len(THINGS)).any()
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    again = ScenePictures(tmp_path, 4, seed=0, processes=1, report=told.append)
+    assert torch.equal(again.picture(0).patches, straight.patches)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
 
 
 def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike():
@@ -111,7 +207,7 @@ def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike()
 
 def test_heads_read_a_position_that_is_written_in_the_number_embeddings():
     heads = SeeingHeads(64)
-    assert heads(torch.zeros(3, 64))[2].shape == (3, 4, 512)
+    assert heads.where(torch.zeros(3, 64)).shape == (3, 8, 512)
     written = number_embedding(137, 64, scale=1.0)
     assert (written @ heads.numbers.T).argmax() == 137
 

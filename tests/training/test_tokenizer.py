@@ -31,8 +31,12 @@ def test_numbers_of_equal_digits_but_leading_zeros_are_different_texts():
     assert pieces("1234") == ["123", "4"]
 
 
-@pytest.mark.parametrize("word", ["bbox_2d", "point_2d", "A1"])
-def test_a_digit_inside_a_word_is_not_cut_out(word):
+def test_both_sides_of_a_size_are_numbers():
+    assert [piece for piece in pieces("(192x128)") if piece.isdecimal()] == ["192", "128"]
+
+
+@pytest.mark.parametrize("word", ["bbox_2d", "point_2d"])
+def test_the_digit_of_a_key_is_not_cut_out(word):
     pre_tokens = [text for text, _ in LEARNED.pre_tokenizer.pre_tokenize_str(word)]
     assert pre_tokens == [word]
     assert "".join(pieces(word)) == word

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedModel
 
-    from vilasr.training.guidance import Tap
+    from vilasr.training.taps import SpanTap
 
 VISION = "flash_as_matmul"
 """transformers hands a vision tower's whole batch over at once only to functions with "flash" in their name."""
 TEXT = "causal_as_matmul"
 
 
-_taps: ContextVar[tuple[Tap, ...]] = ContextVar("taps", default=())
+_taps: ContextVar[tuple[SpanTap, ...]] = ContextVar("taps", default=())
 
 
 @contextmanager
-def tapped(*taps: Tap) -> Iterator[None]:
+def tapped(*taps: SpanTap) -> Iterator[None]:
     """Let `taps` read the text tower's attention in the forward pass inside."""
     token = _taps.set(taps)
     try:

@@ -9,10 +9,11 @@ next already stands in the text, or where the move with the present number says 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+
+from vilasr.training.taps import SpanTap
 
 if TYPE_CHECKING:
     from vilasr.policies.transformers.chat import ChatTokens
@@ -26,37 +27,6 @@ _ANSWER = re.compile(r"([A-Z])\.")
 _DIRECTION = re.compile(r" ?(up|down|left|right)\b")
 
 
-@dataclass(kw_only=True)
-class SpanTap:
-    """Reads how much of the attention of some heads of a layer falls on a set of keys.
-
-    Attributes:
-        heads: the heads that are told.
-        rows, queries: int64 [N].
-        targets: bool [N, L]: where query i should look.
-        log_mass: float32 [N, heads], filled by the forward pass: log of the attention that does.
-    """
-
-    layer: int
-    heads: slice
-    rows: torch.Tensor
-    queries: torch.Tensor
-    targets: torch.Tensor
-    log_mass: torch.Tensor | None = field(default=None, init=False)
-
-    def read(self, scores: torch.Tensor) -> None:
-        """scores: [batch, heads, queries, keys] after masking, before the softmax."""
-        rows, queries, targets = (tensor.to(scores.device) for tensor in (self.rows, self.queries, self.targets))
-        logs = scores[rows, self.heads, queries].float().log_softmax(-1)
-        self.log_mass = logs.masked_fill(~targets[:, None], float("-inf")).logsumexp(-1)
-
-    def loss(self) -> torch.Tensor:
-        """Mean of -log_mass; zero where there was nothing to look at."""
-        if self.log_mass is None or not self.log_mass.numel():
-            return torch.zeros(())
-        return -self.log_mass.mean()
-
-
 NUM_HEADS = 6
 """Heads that a model must have for `CopyReader.taps`."""
 
@@ -68,12 +38,14 @@ class CopyReader:
         self._image_id = chat.image_id
         self._kind = torch.zeros(vocab_size, dtype=torch.long)
         self._opens_end = torch.zeros(vocab_size, dtype=torch.bool)
+        self._opens_answer = torch.zeros(vocab_size, dtype=torch.bool)
         self._concludes = torch.zeros(vocab_size, dtype=torch.bool)
         self._place_letter = torch.zeros(vocab_size, dtype=torch.long)
         self._answer_letter = torch.zeros(vocab_size, dtype=torch.long)
         for token in range(min(vocab_size, chat.num_tokens)):
             text = chat.text([token])
             self._opens_end[token] = text.endswith('"end_point_2d": [')
+            self._opens_answer[token] = text.endswith("<answer>")
             self._concludes[token] = text.endswith(" is ")
             if place := _PLACE.search(text):
                 self._place_letter[token] = ord(place[1])
@@ -122,8 +94,11 @@ class CopyReader:
         return (*back, moves, self._answers(ids, loss_mask, layer=late_layer), copies)
 
     def concluded(self, batch: Batch) -> torch.Tensor:
-        """bool [B, L]: the trained tokens that conclude a letter, the "B." of "That is B."."""
-        return self._concluded(batch.ids.cpu(), batch.loss_mask.cpu())
+        """bool [B, L]: the trained tokens that conclude a letter, the "B." of "That is B.", and those that answer."""
+        ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
+        found = self._concluded(ids, loss_mask)
+        found[:, 1:] |= self._opens_answer[ids[:, :-1]] & loss_mask[:, 1:]
+        return found
 
     def _concluded(self, ids: torch.Tensor, loss_mask: torch.Tensor) -> torch.Tensor:
         found = (self._answer_letter[ids] > 0) & loss_mask

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from vilasr.errors import InputError
-from vilasr.training.copying import NUM_HEADS, CopyReader, SpanTap
-from vilasr.training.pointing import AttentionTap, PointReader
+from vilasr.training.copying import NUM_HEADS, CopyReader
+from vilasr.training.pointing import PointReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from vilasr.policies.transformers.model import LoadedModel
     from vilasr.training.batch import Batch
     from vilasr.training.config import SftConfig
-
-Tap = AttentionTap | SpanTap
+    from vilasr.training.taps import SpanTap
 
 
 class Guidance:
@@ -52,9 +51,9 @@ class Guidance:
             else None
         )
 
-    def taps(self, batch: Batch) -> dict[str, Sequence[Tap]]:
+    def taps(self, batch: Batch) -> dict[str, Sequence[SpanTap]]:
         """The taps for a batch, by the name of their metric."""
-        taps: dict[str, Sequence[Tap]] = {}
+        taps: dict[str, Sequence[SpanTap]] = {}
         if self._points is not None:
             pointing = self._pointing
             taps["looking"] = (self._points.tap(batch, layer=pointing.layer, num_heads=pointing.num_heads),)
@@ -67,7 +66,7 @@ class Guidance:
         return taps
 
     def loss(
-        self, taps: dict[str, Sequence[Tap]], batch: Batch, logprobs: torch.Tensor
+        self, taps: dict[str, Sequence[SpanTap]], batch: Batch, logprobs: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """The weighted sum after a forward pass that gave `logprobs`, and the unweighted metrics."""
         losses = {name: torch.stack([tap.loss() for tap in group]).mean() for name, group in taps.items()}

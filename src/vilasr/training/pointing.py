@@ -1,54 +1,53 @@
-"""An auxiliary loss for a model that learns to see from nothing: while it says where a mark is, it should look there.
+"""An auxiliary loss for a model that learns to see from nothing: it should look at what it says a place of.
 
 Left to itself, a small model spends thousands of samples on coordinates that are right on average before one attention
-head happens to look at the visual token it speaks of. The token is known, so one head of one layer is told: for each
-"[x, y]" in the first thought, the positions that predict x and y should attend to the visual token that holds (x, y).
-A pretrained model does not need this; its weight is zero by default.
+head happens to look at the visual token it speaks of. The token is known, so one head of one layer is told: the
+positions that predict the numbers of a point or of a box should attend to the visual tokens that hold it. Points count
+in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
+on the image that the sentence names. A pretrained model does not need this; its weight is zero by default.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
+from vilasr.training.taps import SpanTap
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vilasr.policies.transformers.chat import ChatTokens
     from vilasr.training.batch import Batch
 
+_POINT, _BOX = 2, 4
 
-@dataclass(kw_only=True)
-class AttentionTap:
-    """Reads, from the attention of layer `layer`, how much of the first `num_heads` heads goes where it should.
 
-    Attributes:
-        rows, queries, keys: int64 [N]: in batch row `rows[i]`, `queries[i]` should attend to `keys[i]`.
-        log_mass: float32 [N, num_heads], filled by the forward pass: log of the attention that does.
-    """
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Where an image is in a row: its first pad, and its rows and columns of visual tokens."""
 
-    layer: int
-    num_heads: int
-    rows: torch.Tensor
-    queries: torch.Tensor
-    keys: torch.Tensor
-    log_mass: torch.Tensor | None = field(default=None, init=False)
+    first: int
+    height: int
+    width: int
 
-    def read(self, scores: torch.Tensor) -> None:
-        """scores: [batch, heads, queries, keys] after masking, before the softmax."""
-        rows, queries, keys = (ids.to(scores.device) for ids in (self.rows, self.queries, self.keys))
-        chosen = scores[rows, : self.num_heads, queries].float().log_softmax(-1)
-        self.log_mass = chosen.gather(-1, keys[:, None, None].expand(-1, self.num_heads, 1)).squeeze(-1)
+    def tokens(self, numbers: list[int], token_px: int) -> list[int]:
+        """Ids' places of the visual tokens at a point, or in the inner half of a box each way."""
+        x1, y1, x2, y2 = numbers if len(numbers) == _BOX else numbers * 2
+        x_inset, y_inset = (x2 - x1) / 4, (y2 - y1) / 4
+        columns = _covered(x1 + x_inset, x2 - x_inset, token_px, self.width)
+        lines = _covered(y1 + y_inset, y2 - y_inset, token_px, self.height)
+        return [self.first + line * self.width + column for line in lines for column in columns]
 
-    def loss(self) -> torch.Tensor:
-        """Mean of -log_mass; zero where there was nothing to look at."""
-        if self.log_mass is None or not self.log_mass.numel():
-            return torch.zeros(())
-        return -self.log_mass.mean()
+
+def _covered(low: float, high: float, token_px: int, num: int) -> range:
+    return range(min(int(low // token_px), num - 1), min(int(high // token_px), num - 1) + 1)
 
 
 class PointReader:
-    """Finds the points in token ids. Works for tokenizers in which a number up to 999 is one token."""
+    """Finds points and boxes in token ids. Works for tokenizers in which a number up to 999 is one token."""
 
     def __init__(self, chat: ChatTokens, *, vocab_size: int, token_px: int) -> None:
         self._token_px = token_px
@@ -59,45 +58,70 @@ class PointReader:
             if len(ids) == 1:
                 self._number[ids[0]] = number
         texts = [chat.text([token]) for token in range(min(vocab_size, chat.num_tokens))]
-        self._opens = torch.zeros(vocab_size, dtype=torch.bool)
-        self._opens[: len(texts)] = torch.tensor([text.endswith(" [") and '"' not in text for text in texts])
-        self._comma = torch.zeros(vocab_size, dtype=torch.bool)
-        self._comma[: len(texts)] = torch.tensor([text == ", " for text in texts])
 
-    def tap(self, batch: Batch, *, layer: int, num_heads: int) -> AttentionTap:
+        def where(wanted: list[bool]) -> torch.Tensor:
+            found = torch.zeros(vocab_size, dtype=torch.bool)
+            found[: len(wanted)] = torch.tensor(wanted)
+            return found
+
+        self._opens = where([text.endswith(" [") and '"' not in text for text in texts])
+        self._comma = where([text == ", " for text in texts])
+        self._names_image = where([text.endswith("mage ") for text in texts])
+
+    def tap(self, batch: Batch, *, layer: int, num_heads: int) -> SpanTap:
         """The tap for a batch whose images are in pixel coordinates of the model's size."""
-        rows, queries, keys = [], [], []
-        first_grids = _first_grids(batch, self._image_id)
-        ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
-        number, opens, comma = self._number[ids], self._opens[ids], self._comma[ids]
-        for row in range(len(ids)):
-            pads = (ids[row] == self._image_id).nonzero().squeeze(-1)
-            height, width = first_grids[row]
-            first, end = int(pads[0]), _second_image(pads, height * width, ids.shape[1])
-            found = opens[row, :-3] & (number[row, 1:-2] >= 0) & comma[row, 2:-1] & (number[row, 3:] >= 0)
-            for start in (found & loss_mask[row, 1:-2]).nonzero().squeeze(-1).tolist():
-                if start >= end:
+        length = batch.ids.shape[1]
+        rows, queries, targets = [], [], []
+        for row, places in enumerate(_images(batch, self._image_id)):
+            for start, numbers, place in self._found(batch.ids[row].cpu(), batch.loss_mask[row].cpu(), places):
+                wanted = torch.zeros(length, dtype=torch.bool)
+                wanted[place.tokens(numbers, self._token_px)] = True
+                rows += [row] * len(numbers)
+                queries += range(start, start + 2 * len(numbers), 2)
+                targets += [wanted] * len(numbers)
+        return SpanTap(
+            layer=layer,
+            heads=slice(0, num_heads),
+            rows=torch.tensor(rows, dtype=torch.long),
+            queries=torch.tensor(queries, dtype=torch.long),
+            targets=torch.stack(targets) if targets else torch.zeros((0, length), dtype=torch.bool),
+        )
+
+    def _found(
+        self, ids: torch.Tensor, loss_mask: torch.Tensor, places: list[_Place]
+    ) -> Iterator[tuple[int, list[int], _Place]]:
+        """(place of the opening bracket, its numbers, the image they are on) of each point and box."""
+        if not loss_mask.any():
+            return
+        shown = [place for place in places if place.first < int(loss_mask.nonzero()[0])]
+        points_end = places[1].first if len(places) > 1 else len(ids)
+        number, comma = self._number[ids], self._comma[ids]
+        named = (self._names_image[ids[:-1]] & (number[1:] >= 0) & loss_mask[1:]).nonzero().squeeze(-1).tolist()
+        for start in (self._opens[ids[:-3]] & (number[1:-2] >= 0) & loss_mask[1:-2]).nonzero().squeeze(-1).tolist():
+            numbers = [int(number[start + 1])]
+            while len(numbers) < _BOX and (at := start + 2 * len(numbers)) + 1 < len(ids):
+                if not comma[at] or number[at + 1] < 0:
                     break
-                column = min(int(number[row, start + 1]) // self._token_px, width - 1)
-                line = min(int(number[row, start + 3]) // self._token_px, height - 1)
-                rows += [row, row]
-                queries += [start, start + 2]
-                keys += [first + line * width + column] * 2
-        as_ids = [torch.tensor(values, dtype=torch.long) for values in (rows, queries, keys)]
-        return AttentionTap(layer=layer, num_heads=num_heads, rows=as_ids[0], queries=as_ids[1], keys=as_ids[2])
+                numbers.append(int(number[at + 1]))
+            if len(numbers) == _POINT and start < points_end:
+                yield start, numbers, shown[0]
+            elif len(numbers) == _BOX and numbers[0] < numbers[2] and numbers[1] < numbers[3]:
+                names = [at for at in named if at < start and bool(loss_mask[at + 1 : start].all())]
+                image = int(number[names[-1] + 1]) if names else len(shown) == 1
+                if 1 <= image <= len(shown):
+                    yield start, numbers, shown[image - 1]
 
 
-def _first_grids(batch: Batch, image_id: int) -> list[tuple[int, int]]:
-    """(rows, columns) of visual tokens of the first image of each sample; patches are merged two by two."""
+def _images(batch: Batch, image_id: int) -> list[list[_Place]]:
+    """The images of each row, in order; patches are merged two by two."""
     result, at = [], 0
-    for row in batch.ids:
-        pads = int((row == image_id).sum())
-        result.append((int(batch.grids[at, 1]) // 2, int(batch.grids[at, 2]) // 2))
-        while pads > 0:
-            pads -= int(batch.grids[at, 1] * batch.grids[at, 2]) // 4
+    for ids in batch.ids:
+        pads = (ids == image_id).nonzero().squeeze(-1).tolist()
+        places, passed = [], 0
+        while passed < len(pads):
+            height, width = int(batch.grids[at, 1]) // 2, int(batch.grids[at, 2]) // 2
+            places.append(_Place(first=pads[passed], height=height, width=width))
+            passed += height * width
             at += 1
+        result.append(places)
     return result
-
-
-def _second_image(pads: torch.Tensor, first_size: int, length: int) -> int:
-    return int(pads[first_size]) if len(pads) > first_size else length

@@ -174,10 +174,10 @@ def _wall_step(walls: tuple[WallSight, WallSight], number: int, num_rooms: int) 
     long, short = walls
     return Step(
         says=(
-            f"The {prefix}long wall runs {{0}} in image {long.frame}, {metres(long.length)} m; "
-            f"the short one {{1}} in image {short.frame}, {metres(short.length)} m.",
-            f"{prefix}walls: {{0}} in image {long.frame} is {metres(long.length)} m, "
-            f"{{1}} in image {short.frame} is {metres(short.length)} m.",
+            f"In image {long.frame} the {prefix}long wall runs {{0}}, {metres(long.length)} m; "
+            f"in image {short.frame} the short one {{1}}, {metres(short.length)} m.",
+            f"{prefix}walls: image {long.frame} {{0}} is {metres(long.length)} m, "
+            f"image {short.frame} {{1}} is {metres(short.length)} m.",
         ),
         marks=marks,
     )

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
 
-NUM_MERGES = 700
+NUM_MERGES = 1400
 CORPUS: tuple[tuple[str, dict[str, str], int], ...] = (
     ("maze", {"question": "end"}, 1200),
     ("maze", {"question": "valid"}, 300),
     ("maze", {"question": "shortest"}, 300),
     ("marks", {}, 300),
+    ("static", {"size": "112"}, 700),
+    ("multiview", {"size": "112"}, 400),
+    ("video", {"size": "64", "frames": "8"}, 250),
 )
 """(task, options, number of demonstrations) that the tokenizer learns its merges from."""
 

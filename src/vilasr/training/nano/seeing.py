@@ -2,7 +2,8 @@
 
 A tower that learns from text alone sits for thousands of samples on "knows the grid, not the cell". The generators
 know what lies under every visual token, so each merged token is asked directly, through linear heads that are thrown
-away afterwards: which marks are in it, where exactly, which cell centre is nearest, which sides of that cell are walls.
+away afterwards: in a maze, which marks are in it, where exactly, which cell centre is nearest, which sides of that cell
+are walls; in a scene, which thing, of what colour, how far, and where its box begins and ends.
 Positions are read through the language side's own number embeddings, so what the tower learns is already in the form
 in which the text tower can copy it.
 """
@@ -10,126 +11,59 @@ in which the text tower can copy it.
 from __future__ import annotations
 
 import json
+import random
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from PIL import Image
 from pydantic import Field
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
+from tqdm import tqdm
 
-from vilasr.errors import InputError, InvariantError
-from vilasr.policies.transformers.vision import Grid, patchify
-from vilasr.tasks import Task, task_named
+from vilasr.errors import InputError
 from vilasr.training.attention import use_packed_attention
 from vilasr.training.checkpoint import flatten_optimizer, restore_optimizer, save_atomically
 from vilasr.training.config import Section
 from vilasr.training.metrics import MetricsLog
-from vilasr.training.nano.architecture import (
-    IMAGE_SETTINGS,
-    NANO_SIZER,
-    TOKEN_PX,
-    NanoShape,
-    build_vision,
-    number_embedding,
-)
+from vilasr.training.nano.architecture import NanoShape, build_vision, number_embedding
+from vilasr.training.nano.pictures import ScenePictures, maze_picture
+from vilasr.training.nano.targets import COLOR_NAMES, MARKS, THINGS, UNKNOWN, SeeingTargets, join
 from vilasr.training.optim import set_rate, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from vilasr.types import Json, Sample, Size
+    from collections.abc import Callable, Iterator
 
     Report = Callable[[int, dict[str, float]], None]
+    _Seen = tuple[Tensor, Tensor, SeeingTargets]
 
-MARKS = ("start", "A", "B", "C", "D", "G")
 MAX_NUMBER = 512
 
 
 class SeeingConfig(Section):
-    """One run of stage 0a, on maze pictures of the training split."""
+    """One run of stage 0a, on maze pictures of the training split and on views of scenes.
+
+    `scene_views` are rendered once, by `render_processes`, and seen again in later epochs and in a mirror; they make
+    `scene_share` of every batch.
+    """
 
     out: Path
     steps: int = Field(gt=0)
     batch_size: int = Field(default=32, gt=0)
+    scene_views: int = Field(default=0, ge=0)
+    scene_share: float = Field(default=0.5, ge=0, le=1)
+    render_processes: int = Field(default=2, gt=0)
     lr: float = Field(default=1e-3, gt=0)
     warmup: int = 100
     final_lr: float = 0.1
     seed: int = 0
     threads: int | None = Field(default=None, gt=0)
     save_every: int = 100
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SeeingTargets:
-    """What every merged token of one image should know; T tokens in row-major order.
-
-    Attributes:
-        marks: float32 [T, len(MARKS)]: 1 where the mark's centre lies inside the token.
-        where_px: float32 [T, 2]: centre of the mark in the token, model pixels; NaN where there is none.
-        cell_px: float32 [T, 2]: centre of the cell nearest to the token's centre, model pixels.
-        walls: float32 [T, 4]: walls above, right, below, left of that cell; NaN outside the maze.
-    """
-
-    marks: Tensor
-    where_px: Tensor
-    cell_px: Tensor
-    walls: Tensor
-
-
-def maze_targets(sample: Sample, image_size: Size, model_size: Size) -> SeeingTargets:
-    """Targets of a maze picture of `image_size` that the model sees at `model_size`."""
-    truth = sample.metadata
-    scale = np.array(model_size) / np.array(image_size)
-    xs, ys = np.array(truth["xs"]) * scale[0], np.array(truth["ys"]) * scale[1]
-    columns, rows = model_size[0] // TOKEN_PX, model_size[1] // TOKEN_PX
-    token_x, token_y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
-    token_x, token_y = token_x.ravel() * TOKEN_PX, token_y.ravel() * TOKEN_PX
-    column = np.abs(token_x[:, None] - xs).argmin(1)
-    row = np.abs(token_y[:, None] - ys).argmin(1)
-    cell_px = np.stack([xs[column], ys[row]], axis=1)
-    marks = np.zeros((rows * columns, len(MARKS)), np.float32)
-    where_px = np.full((rows * columns, 2), np.nan, np.float32)
-    for name, (mark_column, mark_row) in _marks(truth).items():
-        x, y = xs[mark_column], ys[mark_row]
-        token = min(int(y // TOKEN_PX), rows - 1) * columns + min(int(x // TOKEN_PX), columns - 1)
-        marks[token, MARKS.index(name)] = 1
-        where_px[token] = x, y
-    walls = _walls(truth)[row, column]
-    pitch = (xs[-1] - xs[0]) / (len(xs) - 1), (ys[-1] - ys[0]) / (len(ys) - 1)
-    outside = (np.abs(cell_px[:, 0] - token_x) > pitch[0]) | (np.abs(cell_px[:, 1] - token_y) > pitch[1])
-    walls[outside] = np.nan
-    return SeeingTargets(
-        marks=torch.from_numpy(marks),
-        where_px=torch.from_numpy(where_px),
-        cell_px=torch.from_numpy(cell_px.astype(np.float32)),
-        walls=torch.from_numpy(walls),
-    )
-
-
-def _walls(truth: Json) -> np.ndarray:
-    """float32 [n, n, 4]: by row and column, 1 where there is a wall above, right, below, left."""
-    n = truth["n"]
-    walls = np.zeros((n, n, 4), np.float32)
-    walls[0, :, 0] = walls[:, -1, 1] = walls[-1, :, 2] = walls[:, 0, 3] = 1
-    for column, row, side in truth["walls"]:
-        if side == "right":
-            walls[row, column, 1] = walls[row, column + 1, 3] = 1
-        else:
-            walls[row, column, 2] = walls[row + 1, column, 0] = 1
-    return walls
-
-
-def _marks(truth: Json) -> dict[str, Sequence[int]]:
-    return {"start": truth["start"], **truth["letters"]}
 
 
 class SeeingHeads(nn.Module):
@@ -141,36 +75,84 @@ class SeeingHeads(nn.Module):
         super().__init__()
         self.marks = nn.Linear(width, len(MARKS))
         self.walls = nn.Linear(width, 4)
-        self.positions = nn.Linear(width, 4 * width)
+        self.positions = nn.Linear(width, 8 * width)
+        self.thing = nn.Linear(width, len(THINGS) + 1)
+        self.color = nn.Linear(width, len(COLOR_NAMES))
+        self.depth = nn.Linear(width, 1)
         table = torch.stack([number_embedding(number, width, scale=1.0) for number in range(MAX_NUMBER)])
         self.register_buffer("numbers", table * width**-0.5, persistent=False)
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits of marks [T, M], of walls [T, 4], and of (mark x, mark y, cell x, cell y) [T, 4, 512]."""
-        positions = self.positions(tokens).unflatten(-1, (4, -1)) @ self.numbers.T
-        return self.marks(tokens), self.walls(tokens), positions
+    def where(self, tokens: Tensor) -> Tensor:
+        """Logits [T, 8, 512] of mark x, mark y, cell x, cell y, and the four sides of the thing's box."""
+        return self.positions(tokens).unflatten(-1, (8, -1)) @ self.numbers.T
 
 
 def seeing_loss(heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets) -> tuple[Tensor, dict[str, float]]:
-    """Sum of the four losses, and what to log: recall of marks and the median errors in pixels."""
-    marks, walls, positions = heads(tokens)
-    has_mark = targets.marks.any(1)
-    known = ~targets.walls.isnan()
+    """Sum of the losses that the pictures allow, and what to log of them."""
+    positions = heads.where(tokens)
+    losses, logged = {}, {}
+    of_maze = ~targets.marks[:, 0].isnan()
+    if of_maze.any():
+        found = _maze_losses(heads, tokens[of_maze], positions[of_maze, :4], targets, of_maze)
+        losses |= found[0]
+        logged |= found[1]
+    of_scene = targets.thing != UNKNOWN
+    if of_scene.any():
+        found = _scene_losses(heads, tokens[of_scene], positions[of_scene, 4:], targets, of_scene)
+        losses |= found[0]
+        logged |= found[1]
+    return sum(losses.values(), torch.zeros(())), {name: loss.item() for name, loss in losses.items()} | logged
+
+
+def _maze_losses(
+    heads: SeeingHeads, tokens: Tensor, positions: Tensor, targets: SeeingTargets, chosen: Tensor
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """For mazes' tokens. Logged: recall and precision of marks, median errors in px, share of walls that are right."""
+    true_marks, where_px, cell_px = targets.marks[chosen], targets.where_px[chosen], targets.cell_px[chosen]
+    true_walls = targets.walls[chosen]
+    marks, walls = heads.marks(tokens), heads.walls(tokens)
+    has_mark, known = true_marks.any(1), ~true_walls.isnan()
     losses = {
-        "marks": functional.binary_cross_entropy_with_logits(marks, targets.marks, pos_weight=torch.tensor(5.0)) * 10,
-        "walls": functional.binary_cross_entropy_with_logits(walls[known], targets.walls[known]),
-        "where": _number_loss(positions[has_mark, :2], targets.where_px[has_mark]),
-        "cell": _number_loss(positions[:, 2:], targets.cell_px),
+        "marks": functional.binary_cross_entropy_with_logits(marks, true_marks, pos_weight=torch.tensor(5.0)) * 10,
+        "walls": functional.binary_cross_entropy_with_logits(walls[known], true_walls[known]),
+        "where": _number_loss(positions[has_mark, :2], where_px[has_mark]),
+        "cell": _number_loss(positions[:, 2:], cell_px),
     }
     with torch.no_grad():
-        found = (marks > 0) & (targets.marks > 0)
-        logged = {name: loss.item() for name, loss in losses.items()}
-        logged["recall"] = (found.sum() / targets.marks.sum()).item()
-        logged["precision"] = (found.sum() / (marks > 0).sum().clamp(min=1)).item()
-        logged["where_px"] = (positions[has_mark, :2].argmax(-1) - targets.where_px[has_mark]).abs().median().item()
-        logged["cell_px"] = (positions[:, 2:].argmax(-1) - targets.cell_px).abs().median().item()
-        logged["walls_right"] = ((walls[known] > 0) == (targets.walls[known] > 0)).float().mean().item()
-    return sum(losses.values(), torch.zeros(())), logged
+        found = (marks > 0) & (true_marks > 0)
+        logged = {
+            "recall": found.sum() / true_marks.sum(),
+            "precision": found.sum() / (marks > 0).sum().clamp(min=1),
+            "where_px": (positions[has_mark, :2].argmax(-1) - where_px[has_mark]).abs().median(),
+            "cell_px": (positions[:, 2:].argmax(-1) - cell_px).abs().median(),
+            "walls_right": ((walls[known] > 0) == (true_walls[known] > 0)).float().mean(),
+        }
+    return losses, {name: value.item() for name, value in logged.items()}
+
+
+def _scene_losses(
+    heads: SeeingHeads, tokens: Tensor, positions: Tensor, targets: SeeingTargets, chosen: Tensor
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """For scenes' tokens. Logged: shares of things and colours that are right, median errors of boxes and depths."""
+    true_thing, true_color = targets.thing[chosen], targets.color[chosen]
+    box_px, depth = targets.box_px[chosen], targets.depth[chosen]
+    thing, color = heads.thing(tokens), heads.color(tokens)
+    held = true_color != UNKNOWN
+    log_depth = heads.depth(tokens).squeeze(-1)[held]
+    losses = {
+        "thing": functional.cross_entropy(thing, true_thing),
+        "color": functional.cross_entropy(color[held], true_color[held]) * 0.5,
+        "box": _number_loss(positions[held], box_px[held]),
+        "depth": functional.smooth_l1_loss(log_depth, depth[held].log(), beta=0.1),
+    }
+    with torch.no_grad():
+        logged = {
+            "things_right": (thing[held].argmax(-1) == true_thing[held]).float().mean(),
+            "colors_right": (color[held].argmax(-1) == true_color[held]).float().mean(),
+            "box_px": (positions[held].argmax(-1) - box_px[held]).abs().median(),
+            "depth_off": ((log_depth - depth[held].log()).exp() - 1).abs().median(),
+        }
+    return losses, {name: value.item() for name, value in logged.items()}
 
 
 def _number_loss(logits: Tensor, px: Tensor) -> Tensor:
@@ -208,9 +190,10 @@ def train_seeing(
     state = config.out / "state.safetensors"
     first_step = _load_state(state, config, vision, heads, optimizer)
     rate = warmup_then_cosine(config.steps, warmup=config.warmup, final=config.final_lr)
+    scenes = _scenes(config) if config.scene_views else None
     with (
         closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_step)) as log,
-        closing(prefetched(_batches(config, first_step), ahead=2)) as batches,
+        closing(prefetched(_batches(config, first_step, scenes), ahead=2)) as batches,
     ):
         for step in range(first_step, config.steps):
             set_rate(optimizer, rate(step))
@@ -228,6 +211,17 @@ def train_seeing(
                 _save_state(state, config, vision, heads, optimizer, step + 1)
     save_file(vision.state_dict(), config.out / "vision.safetensors")
     return config.out / "vision.safetensors"
+
+
+def _scenes(config: SeeingConfig) -> ScenePictures:
+    with tqdm(total=config.scene_views, desc="views of scenes", unit="view") as bar:
+        return ScenePictures(
+            config.out / "scenes",
+            config.scene_views,
+            seed=config.seed,
+            processes=config.render_processes,
+            report=lambda done: bar.update(done - bar.n),
+        )
 
 
 def _save_state(
@@ -267,31 +261,21 @@ def _load_state(
 
 def _identity(config: SeeingConfig) -> str:
     """What must be equal for a run to be resumed, as JSON."""
-    return json.dumps(config.model_dump(exclude={"out", "threads", "save_every"}))
+    return json.dumps(config.model_dump(exclude={"out", "threads", "save_every", "render_processes"}))
 
 
-def _batches(config: SeeingConfig, first_step: int) -> Iterator[tuple[Tensor, Tensor, SeeingTargets]]:
+def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None) -> Iterator[_Seen]:
     """Patches, grids and targets of each step; images of one size lie together."""
-    maze = task_named("maze")
+    num_scenes = round(config.batch_size * config.scene_share) if scenes is not None else 0
+    num_mazes = config.batch_size - num_scenes
     for step in count(first_step):
-        indices = range(step * config.batch_size, (step + 1) * config.batch_size)
-        pictures = sorted((_picture(maze, index, config.seed) for index in indices), key=lambda picture: picture[1])
-        patches, grids, targets = zip(*pictures, strict=True)
-        yield torch.cat(patches), torch.tensor(grids), join(targets)
-
-
-def _picture(maze: Task, index: int, seed: int) -> tuple[Tensor, Grid, SeeingTargets]:
-    question = ("end", "end", "valid", "shortest")[index % 4]
-    sample = maze.generate("train", index, seed, {"question": question})
-    image = sample.images[0]
-    if not isinstance(image, Image.Image):
-        raise InvariantError("a generated sample holds its picture in memory")
-    model_size = NANO_SIZER.fit(image.size)
-    view = image.resize(model_size, Image.Resampling.BICUBIC)
-    return patchify(view, IMAGE_SETTINGS), IMAGE_SETTINGS.grid(model_size), maze_targets(sample, image.size, model_size)
-
-
-def join(targets: Sequence[SeeingTargets]) -> SeeingTargets:
-    """The targets of several images, tokens one after the other."""
-    names = ("marks", "where_px", "cell_px", "walls")
-    return SeeingTargets(**{name: torch.cat([getattr(target, name) for target in targets]) for name in names})
+        pictures = [maze_picture(index, config.seed) for index in range(step * num_mazes, (step + 1) * num_mazes)]
+        if scenes is not None:
+            epoch_rng = random.Random(f"{config.seed}/{step}")
+            pictures += [scenes.picture(epoch_rng.randrange(len(scenes))) for _ in range(num_scenes)]
+        pictures.sort(key=lambda picture: picture.grid)
+        yield (
+            torch.cat([picture.patches for picture in pictures]),
+            torch.tensor([picture.grid for picture in pictures]),
+            join([picture.targets for picture in pictures]),
+        )

@@ -27,8 +27,8 @@ SPECIAL_TOKENS = (
 )
 
 
-NUMBER = "(?<![A-Za-z_])[0-9]{1,3}"
-"""Digits inside a word ("bbox_2d") are no number."""
+NUMBER = "(?<!_)[0-9]{1,3}"
+"""The digit of a JSON key ("bbox_2d") is no number; both numbers of a size ("192x128") are."""
 
 
 def train_tokenizer(texts: Iterable[str], *, num_merges: int) -> Tokenizer:

@@ -1,0 +1,134 @@
+"""Pictures for stage 0a, with what every visual token of them should know.
+
+Maze pictures are made as they are needed, thousands a second. Scenes are rendered, twenty views a second, so they are
+rendered once, several views of each, into OUT/scenes; files that are there already are not made again.
+"""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from vilasr.errors import InvariantError
+from vilasr.policies.transformers.vision import Grid, patchify
+from vilasr.tasks import task_named
+from vilasr.training.checkpoint import save_atomically
+from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER
+from vilasr.training.nano.targets import SeeingTargets, join, maze_targets, mirrored, scene_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from vilasr.tasks.scenes.world import Scene
+
+VIEW = (192, 192)
+"""What the model sees of a square picture; other sizes are scaled to it."""
+VIEWS_PER_SCENE = 4
+SCENES_PER_FILE = 100
+NUM_OBJECTS = {"room": (7, 18), "table": (4, 10)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One image as the vision tower takes it: patches float32 [t*h*w, patch values], (t, h, w), targets."""
+
+    patches: Tensor
+    grid: Grid
+    targets: SeeingTargets
+
+
+def maze_picture(index: int, seed: int) -> Picture:
+    """Maze `index` of the training split, of all three question types."""
+    question = ("end", "end", "valid", "shortest")[index % 4]
+    sample = task_named("maze").generate("train", index, seed, {"question": question})
+    image = sample.images[0]
+    if not isinstance(image, Image.Image):
+        raise InvariantError("a generated sample holds its picture in memory")
+    size = NANO_SIZER.fit(image.size)
+    view = image.resize(size, Image.Resampling.BICUBIC)
+    return Picture(
+        patches=patchify(view, IMAGE_SETTINGS),
+        grid=IMAGE_SETTINGS.grid(size),
+        targets=maze_targets(sample, image.size, size),
+    )
+
+
+class ScenePictures:
+    """Rendered views in memory, each also as in a mirror: of `num` views, 2 * num pictures.
+
+    Raises:
+        MissingExtraError, InputError: nothing can draw, or the disk is full.
+    """
+
+    def __init__(self, folder: Path, num: int, *, seed: int, processes: int, report: Callable[[int], None]) -> None:
+        files = render_files(folder, num, seed=seed, processes=processes, report=report)
+        loaded = [load_file(path) for path in files]
+        self._pixels = torch.cat([tensors.pop("pixels") for tensors in loaded])
+        self._targets = [
+            SeeingTargets(**{field.name: tensors[field.name][place] for field in fields(SeeingTargets)})
+            for tensors in loaded
+            for place in range(len(tensors["thing"]))
+        ]
+
+    def __len__(self) -> int:
+        return 2 * len(self._targets)
+
+    def picture(self, index: int) -> Picture:
+        place, in_mirror = divmod(index % len(self), 2)
+        pixels, targets = self._pixels[place], self._targets[place]
+        if in_mirror:
+            pixels, targets = pixels.flip(1), mirrored(targets, VIEW)
+        view = Image.fromarray(pixels.numpy())
+        return Picture(patches=patchify(view, IMAGE_SETTINGS), grid=IMAGE_SETTINGS.grid(VIEW), targets=targets)
+
+
+def render_files(folder: Path, num: int, *, seed: int, processes: int, report: Callable[[int], None]) -> list[Path]:
+    """At least `num` views in files of SCENES_PER_FILE scenes; `report` is told the views after each file."""
+    views = SCENES_PER_FILE * VIEWS_PER_SCENE
+    paths = [folder / f"{number:04d}.safetensors" for number in range(-(-num // views))]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done, _ in enumerate(pool.map(_render_file, [folder] * len(missing), missing, [seed] * len(missing)), 1):
+            report(views * (len(paths) - len(missing) + done))
+    return paths
+
+
+def _render_file(folder: Path, number: int, seed: int) -> None:
+    from vilasr.tasks.scenes.render import renderer_for
+    from vilasr.tasks.scenes.walks import random_camera
+
+    renderer = renderer_for(VIEW)
+    pixels, targets = [], []
+    for place in range(SCENES_PER_FILE):
+        rng = random.Random(f"seeing/{seed}/{number * SCENES_PER_FILE + place}")
+        scene = _scene(rng)
+        renderer.load(scene)
+        for _ in range(VIEWS_PER_SCENE):
+            view = renderer.view(random_camera(scene, rng, VIEW))
+            pixels.append(torch.from_numpy(np.array(view.image)))
+            targets.append(scene_targets(scene, view))
+    joined = {
+        field.name: getattr(join(targets), field.name).unflatten(0, (len(targets), -1))
+        for field in fields(SeeingTargets)
+    }
+    save_atomically(folder / f"{number:04d}.safetensors", {"pixels": torch.stack(pixels), **joined}, {})
+
+
+def _scene(rng: random.Random) -> Scene:
+    from vilasr.tasks.scenes.layout import make_room_scene, make_table_scene
+
+    if rng.random() < 0.5:
+        return make_table_scene(rng, num_objects=NUM_OBJECTS["table"])
+    return make_room_scene(rng, num_objects=NUM_OBJECTS["room"])

@@ -1,0 +1,167 @@
+"""What every visual token of a picture should know: the labels of stage 0a, from worlds whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from vilasr.tasks.scenes.catalogue import CLASSES
+from vilasr.tasks.scenes.colors import COLORS
+from vilasr.training.nano.architecture import TOKEN_PX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from vilasr.tasks.scenes.world import Scene, View
+    from vilasr.types import Json, Sample, Size
+
+MARKS = ("start", "A", "B", "C", "D", "G")
+THINGS = tuple(CLASSES)
+COLOR_NAMES = tuple(COLORS)
+UNKNOWN = -1
+"""No loss is taken there: mazes hold no furniture, rooms no cells."""
+MIN_PIXELS = 20
+"""Of a thing in a token, at 32 x 32 pixels a token, before the token is asked about it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeeingTargets:
+    """What every merged token of one image should know; T tokens in row-major order. Positions in model pixels.
+
+    Attributes:
+        marks: float32 [T, len(MARKS)]: 1 where the mark's centre lies inside the token; NaN in a scene.
+        where_px: float32 [T, 2]: centre of the mark in the token; NaN where there is none.
+        cell_px: float32 [T, 2]: centre of the maze's cell nearest to the token's centre; NaN in a scene.
+        walls: float32 [T, 4]: walls above, right, below, left of that cell; NaN outside the maze.
+        thing: int64 [T]: index in THINGS, len(THINGS) for floor and walls, UNKNOWN in a maze.
+        color: int64 [T]: index in COLOR_NAMES; UNKNOWN where there is no thing.
+        box_px: float32 [T, 4]: the thing's visible box; NaN where there is none.
+        depth: float32 [T]: of the thing's middle along the line of sight, m; NaN where there is none.
+    """
+
+    marks: Tensor
+    where_px: Tensor
+    cell_px: Tensor
+    walls: Tensor
+    thing: Tensor
+    color: Tensor
+    box_px: Tensor
+    depth: Tensor
+
+
+def join(targets: Sequence[SeeingTargets]) -> SeeingTargets:
+    """The targets of several images, tokens one after the other."""
+    names = [field.name for field in fields(SeeingTargets)]
+    return SeeingTargets(**{name: torch.cat([getattr(target, name) for target in targets]) for name in names})
+
+
+# --- mazes ------------------------------------------------------------------------------------------------------------
+
+
+def maze_targets(sample: Sample, image_size: Size, model_size: Size) -> SeeingTargets:
+    """Targets of a maze picture of `image_size` that the model sees at `model_size`."""
+    truth = sample.metadata
+    scale = np.array(model_size) / np.array(image_size)
+    xs, ys = np.array(truth["xs"]) * scale[0], np.array(truth["ys"]) * scale[1]
+    columns, rows = model_size[0] // TOKEN_PX, model_size[1] // TOKEN_PX
+    token_x, token_y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
+    token_x, token_y = token_x.ravel() * TOKEN_PX, token_y.ravel() * TOKEN_PX
+    column = np.abs(token_x[:, None] - xs).argmin(1)
+    row = np.abs(token_y[:, None] - ys).argmin(1)
+    cell_px = np.stack([xs[column], ys[row]], axis=1)
+    num = rows * columns
+    marks = np.zeros((num, len(MARKS)), np.float32)
+    where_px = np.full((num, 2), np.nan, np.float32)
+    for name, (mark_column, mark_row) in _marks(truth).items():
+        x, y = xs[mark_column], ys[mark_row]
+        token = min(int(y // TOKEN_PX), rows - 1) * columns + min(int(x // TOKEN_PX), columns - 1)
+        marks[token, MARKS.index(name)] = 1
+        where_px[token] = x, y
+    walls = _walls(truth)[row, column]
+    pitch = (xs[-1] - xs[0]) / (len(xs) - 1), (ys[-1] - ys[0]) / (len(ys) - 1)
+    outside = (np.abs(cell_px[:, 0] - token_x) > pitch[0]) | (np.abs(cell_px[:, 1] - token_y) > pitch[1])
+    walls[outside] = np.nan
+    return SeeingTargets(
+        marks=torch.from_numpy(marks),
+        where_px=torch.from_numpy(where_px),
+        cell_px=torch.from_numpy(cell_px.astype(np.float32)),
+        walls=torch.from_numpy(walls),
+        thing=torch.full((num,), UNKNOWN),
+        color=torch.full((num,), UNKNOWN),
+        box_px=torch.full((num, 4), torch.nan),
+        depth=torch.full((num,), torch.nan),
+    )
+
+
+def _walls(truth: Json) -> np.ndarray:
+    """float32 [n, n, 4]: by row and column, 1 where there is a wall above, right, below, left."""
+    n = truth["n"]
+    walls = np.zeros((n, n, 4), np.float32)
+    walls[0, :, 0] = walls[:, -1, 1] = walls[-1, :, 2] = walls[:, 0, 3] = 1
+    for column, row, side in truth["walls"]:
+        if side == "right":
+            walls[row, column, 1] = walls[row, column + 1, 3] = 1
+        else:
+            walls[row, column, 2] = walls[row + 1, column, 0] = 1
+    return walls
+
+
+def _marks(truth: Json) -> dict[str, Sequence[int]]:
+    return {"start": truth["start"], **truth["letters"]}
+
+
+# --- scenes -----------------------------------------------------------------------------------------------------------
+
+
+def scene_targets(scene: Scene, view: View) -> SeeingTargets:
+    """Targets of a view that is rendered at the model's size: sides are multiples of TOKEN_PX.
+
+    A token stands for the thing of which it holds the largest share, so that the mug on a table has a token too.
+    """
+    height, width = view.labels.shape
+    rows, columns = height // TOKEN_PX, width // TOKEN_PX
+    num, num_things = rows * columns, len(scene.objects)
+    inside = view.labels.reshape(rows, TOKEN_PX, columns, TOKEN_PX).transpose(0, 2, 1, 3).reshape(num, -1)
+    counts = np.stack([(inside == number).sum(1) for number in range(num_things)], axis=1)
+    shares = np.where(counts >= MIN_PIXELS, counts / np.maximum(counts.sum(0), 1), 0.0)
+    chosen, has_thing = shares.argmax(1), shares.max(1) > 0
+    kinds = np.array([THINGS.index(thing.category) for thing in scene.objects])
+    colors = np.array([COLOR_NAMES.index(thing.color) for thing in scene.objects])
+    boxes = np.array([view.boxes_px.get(thing.name, (np.nan,) * 4) for thing in scene.objects], np.float32)
+    depths = np.array([view.camera.depth(thing.center) for thing in scene.objects], np.float32)
+    nothing = np.float32(np.nan)
+    return SeeingTargets(
+        marks=torch.full((num, len(MARKS)), torch.nan),
+        where_px=torch.full((num, 2), torch.nan),
+        cell_px=torch.full((num, 2), torch.nan),
+        walls=torch.full((num, 4), torch.nan),
+        thing=torch.from_numpy(np.where(has_thing, kinds[chosen], len(THINGS))),
+        color=torch.from_numpy(np.where(has_thing, colors[chosen], UNKNOWN)),
+        box_px=torch.from_numpy(np.where(has_thing[:, None], boxes[chosen], nothing)),
+        depth=torch.from_numpy(np.where(has_thing, depths[chosen], nothing)),
+    )
+
+
+def mirrored(targets: SeeingTargets, size: Size) -> SeeingTargets:
+    """Targets of a scene's picture seen in a mirror: left and right change places."""
+    columns = size[0] // TOKEN_PX
+
+    def turn(tensor: Tensor) -> Tensor:
+        return tensor.unflatten(0, (-1, columns)).flip(1).flatten(0, 1)
+
+    x1, y1, x2, y2 = turn(targets.box_px).unbind(1)
+    return SeeingTargets(
+        marks=targets.marks,
+        where_px=targets.where_px,
+        cell_px=targets.cell_px,
+        walls=targets.walls,
+        thing=turn(targets.thing),
+        color=turn(targets.color),
+        box_px=torch.stack([size[0] - x2, y1, size[0] - x1, y2], dim=1),
+        depth=turn(targets.depth),
+    )
