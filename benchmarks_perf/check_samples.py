@@ -8,7 +8,7 @@ A sample is sound when its gold answer scores full and another answer less, its 
 with a mistake in every second one, runs through an episode without error to that answer with a drawing graded 0.95 or
 more. Exits with 1 when one is not, when two have the same pictures and words, or when, among the questions of one type
 and number of options, a letter is right more often or more seldom than its share by over 2 points and over three
-standard errors.
+standard errors. `--keep words.jsonl` keeps questions and answers, for `python tests/tasks/text_guesser.py words.jsonl`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import random
 import sys
 import time
@@ -24,6 +25,7 @@ from collections import Counter, defaultdict
 from functools import partial
 from itertools import product
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vilasr.env import EpisodeConfig
@@ -45,13 +47,20 @@ MAX_OFF = 0.02
 
 
 class Checked(NamedTuple):
-    """One sample: its content in a hash, its group and answer, and what is wrong with it ("" for nothing)."""
+    """One sample: its content in a hash, its words, its group, and what is wrong with it ("" for nothing)."""
 
     id: str
     content: str
-    group: tuple[str, int]
+    question: str
+    options: tuple[str, ...]
     answer: str
+    group: tuple[str, int]
     fault: str
+
+    def words(self) -> str:
+        """A line of JSON."""
+        kept = {key: getattr(self, key) for key in ("id", "question", "options", "answer")}
+        return json.dumps({**kept, "question_type": self.group[0]}) + "\n"
 
 
 def check(name: str, options: Mapping[str, str], place: tuple[str, int, int]) -> Checked:
@@ -61,7 +70,15 @@ def check(name: str, options: Mapping[str, str], place: tuple[str, int, int]) ->
     for image in sample.images:
         digest.update(image.tobytes())  # type: ignore[union-attr]  # generated samples hold pixels
     group = (sample.metadata["question_type"], len(sample.options))
-    return Checked(sample.id, digest.hexdigest(), group, sample.answer or "", fault_of(sample, index))
+    return Checked(
+        sample.id,
+        digest.hexdigest(),
+        sample.question,
+        sample.options,
+        sample.answer or "",
+        group,
+        fault_of(sample, index),
+    )
 
 
 def fault_of(sample: Sample, index: int) -> str:
@@ -103,6 +120,7 @@ def main() -> int:
     parser.add_argument("--num", type=int, default=10_000)
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--keep", default=os.devnull, metavar="FILE.jsonl")
     arguments = parser.parse_args()
     options = dict(option.split("=", 1) for option in arguments.option)
     combinations = list(product(SPLITS, SEEDS))
@@ -112,7 +130,10 @@ def main() -> int:
     types: Counter[str] = Counter()
     faults: list[str] = []
     begin = time.monotonic()
-    with get_context("spawn").Pool(arguments.processes) as pool:
+    with (
+        Path(arguments.keep).open("w", encoding="utf-8") as keep,
+        get_context("spawn").Pool(arguments.processes) as pool,
+    ):
         work = pool.imap_unordered(partial(check, arguments.task, options), places, chunksize=8)
         for number, sample in enumerate(work, 1):
             if sample.fault:
@@ -120,6 +141,7 @@ def main() -> int:
             first = seen.setdefault(sample.content, sample.id)
             if first != sample.id:
                 faults.append(f"{sample.id}: the same pictures and words as {first}")
+            keep.write(sample.words())
             types[sample.group[0]] += 1
             if sample.group[1]:
                 answers[sample.group][sample.answer] += 1

@@ -1,20 +1,25 @@
 """Guessing answers from the words alone: how much do questions give away to a reader who never looks?
 
-Run as a script for the figures of a task:  python tests/tasks/text_guesser.py static 5000
+Run as a script for the figures of a task, or of the words that `check_samples.py --keep` kept:
+
+    python tests/tasks/text_guesser.py static 5000
+    python tests/tasks/text_guesser.py words.jsonl
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import sys
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from vilasr.types import AnswerType
+from vilasr.types import AnswerType, Sample
 
 _BUCKETS = 1 << 14
 
@@ -131,12 +136,33 @@ def _softmax(scores):
     return powers / powers.sum()
 
 
-def main(name, num, *options):
-    from vilasr.scoring import score_answer
+def _generated(name, num, options):
     from vilasr.tasks import task_named
 
     given = dict(option.split("=", 1) for option in options)
-    samples = [task_named(name).generate("train", index, 11, given) for index in range(int(num))]
+    return [task_named(name).generate("train", index, 11, given) for index in range(int(num))]
+
+
+def _kept(path):
+    """Samples without pictures, from lines of JSON."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        yield Sample(
+            id=row["id"],
+            task=row["id"].partition("/")[0],
+            question=row["question"],
+            images=(),
+            options=tuple(row["options"]),
+            answer=row["answer"],
+            answer_type=AnswerType.CHOICE if row["options"] else AnswerType.NUMBER,
+            metadata={"question_type": row["question_type"]},
+        )
+
+
+def main(name, num="0", *options):
+    from vilasr.scoring import score_answer
+
+    samples = list(_kept(Path(name))) if name.endswith(".jsonl") else _generated(name, num, options)
     print(f"{'type':<24}{'num':>6}{'chance':>9}{'majority':>9}{'words':>9}")
     for kind, found in guess_choices(samples).items():
         print(f"{kind:<24}{found.num:>6}{found.chance:>9.3f}{found.majority:>9.3f}{found.words:>9.3f}")

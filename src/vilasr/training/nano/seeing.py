@@ -90,7 +90,8 @@ class SeeingHeads(nn.Module):
 def seeing_loss(heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets) -> tuple[Tensor, dict[str, float]]:
     """Sum of the losses that the pictures allow, and what to log of them."""
     positions = heads.where(tokens)
-    losses, logged = {}, {}
+    losses: dict[str, Tensor] = {}
+    logged: dict[str, float] = {}
     of_maze = ~targets.marks[:, 0].isnan()
     if of_maze.any():
         found = _maze_losses(heads, tokens[of_maze], positions[of_maze, :4], targets, of_maze)
@@ -215,12 +216,16 @@ def train_seeing(
 
 def _scenes(config: SeeingConfig) -> ScenePictures:
     with tqdm(total=config.scene_views, desc="views of scenes", unit="view") as bar:
+
+        def report(done: int) -> None:
+            bar.update(done - bar.n)
+
         return ScenePictures(
             config.out / "scenes",
             config.scene_views,
             seed=config.seed,
             processes=config.render_processes,
-            report=lambda done: bar.update(done - bar.n),
+            report=report,
         )
 
 
