@@ -26,7 +26,7 @@ def by_hand(*marks):
         images=(noise(0, (200, 160)),),
         answer=str(len(marks)),
         answer_type=AnswerType.NUMBER,
-        metadata={"marks": [list(mark) for mark in marks]},
+        metadata={"size": [200, 160], "marks": [list(mark) for mark in marks]},
     )
 
 
@@ -58,9 +58,6 @@ def test_the_number_of_marks_is_the_one_asked_for_and_the_answer(num, allowed):
 
 @pytest.mark.parametrize("num", ["0", "6", "3-2", "", "two", "1-", "-1"])
 def test_a_bad_number_is_refused(num):
-    if num == "1-":  # an open range is its lower end
-        assert MARKS.generate("train", 0, 0, {"num": num}).answer == "1"
-        return
     with pytest.raises(InputError, match="option num of task marks"):
         MARKS.generate("train", 0, 0, {"num": num})
 

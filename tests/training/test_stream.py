@@ -11,6 +11,7 @@ import pytest
 import torch
 from handmade import noise, problem
 
+from vilasr.data import DatasetInfo, write_dataset
 from vilasr.drawing import DEFAULT, style_named
 from vilasr.env import Episode, EpisodeConfig, views_of
 from vilasr.errors import InputError, InvariantError
@@ -122,7 +123,7 @@ def test_tasks_and_drawing_are_mixed_as_the_weights_say(nano, monkeypatch):
 
     class Names(str):
         def generate(self, *_):
-            return None
+            return SimpleNamespace(task=str(self))
 
     monkeypatch.setattr(stream, "task_named", Names)
     monkeypatch.setattr(stream, "play", counting)
@@ -146,6 +147,37 @@ def test_an_unknown_task_is_refused_at_once_and_an_unknown_option_at_the_first_s
     load = opened(nano, source(options={"colour": "red"}))
     with pytest.raises(InputError, match="option of task marks: expected one of num"):
         load(0)
+
+
+def test_of_a_thousand_samples_in_a_row_each_source_has_its_share_and_its_own_come_in_order():
+    turns = stream._Turns([1, 2, 1e-9], seed=0)
+    for start in (0, 1001):
+        places = [turns.at(index) for index in range(start, start + 1001)]
+        assert Counter(number for number, _ in places) == {0: 333, 1: 667, 2: 1}
+        period = start // 1001
+        assert [place for number, place in places if number == 1] == list(range(667 * period, 667 * (period + 1)))
+
+
+# --- datasets ---------------------------------------------------------------------------------------------------------
+
+
+def test_each_sample_of_a_dataset_is_demonstrated_once_an_epoch(nano, tmp_path):
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=0, num=3, options={"num": "1"})
+    write_dataset(tmp_path, info, lambda index: task_named("marks").generate("train", index, 0, info.options))
+    load = opened(nano, TaskSource(dataset=tmp_path))
+    epochs = [[load(3 * epoch + place).patches.sum().item() for place in range(3)] for epoch in range(2)]
+    assert len(set(epochs[0])) == 3
+    assert sorted(epochs[0]) == sorted(epochs[1])
+
+
+def test_a_file_and_a_task_are_mixed_and_every_rollout_comes_before_one_comes_again(nano, tmp_path):
+    path = write_rollouts(tmp_path / "rollouts.jsonl", [rollout_of(number) for number in range(4)])
+    load = opened(nano, TaskSource(rollouts=path), source())
+    turns = stream._Turns([1, 1], seed=0)
+    mine = [index for index in range(40) if turns.at(index)[0] == 0]
+    of_file = [load(index).patches[:144].sum().item() for index in mine[:8]]
+    assert len(set(of_file[:4])) == 4
+    assert set(of_file[:4]) == set(of_file[4:])
 
 
 # --- rollout files ----------------------------------------------------------------------------------------------------

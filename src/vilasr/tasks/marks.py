@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vilasr.errors import InputError
 from vilasr.tasks.base import (
     Demonstration,
     DemoTurn,
@@ -19,6 +18,7 @@ from vilasr.tasks.base import (
     generator_for,
     reject_unknown_options,
 )
+from vilasr.tasks.options import number_range
 from vilasr.types import AnswerType, Box, Rollout, Sample
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class MarksTask:
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] = {}) -> Sample:
         """`options["num"]`: number of marks, "1" to "5" or a range. `metadata["marks"]` holds [name, x, y] in px."""
         reject_unknown_options(self.name, options, _OPTIONS)
-        low, high = _num_range(options.get("num", "1-5"))
+        low, high = number_range(self.name, "num", options.get("num", "1-5"), (1, len(NAMES)), takes=_OPTIONS["num"])
         rng = generator_for(self.name, self.version, split, seed, index)
         size = (rng.randrange(160, 320), rng.randrange(160, 320))
         light = rng.random() < 0.7
@@ -62,7 +62,7 @@ class MarksTask:
             images=(image,),
             answer=str(num),
             answer_type=AnswerType.NUMBER,
-            metadata={"question_type": "count", "marks": [list(mark) for mark in marks]},
+            metadata={"question_type": "count", "size": list(size), "marks": [list(mark) for mark in marks]},
         )
 
     def demonstrate(
@@ -97,16 +97,9 @@ class MarksTask:
         return DrawingGrade(score=found / len(truth), num_graded=len(centres), num_valid=found)
 
 
-def _num_range(text: str) -> tuple[int, int]:
-    low, _, high = text.partition("-")
-    if low.isdecimal() and (high or low).isdecimal() and 1 <= int(low) <= int(high or low) <= len(NAMES):
-        return int(low), int(high or low)
-    raise InputError("option num of task marks", expected=_OPTIONS["num"], got=repr(text))
-
-
 def _box_round(point: Point, sample: Sample) -> tuple[float, float, float, float]:
     """A box about the size of a mark, inside the picture."""
-    width, height = sample.images[0].size  # type: ignore[union-attr]  # generated samples hold pixels
+    width, height = sample.metadata["size"]
     x, y = point
     return (
         max(0.0, x - _BOX_PX / 2),
