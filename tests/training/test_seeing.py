@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -172,6 +173,13 @@ def test_heads_that_are_right_lose_nothing_and_are_measured_so():
     assert all(logged[name] == 0 for name in ("where_px", "cell_px", "box_px", "depth_off"))
     # A bell of one pixel has an entropy of half of log(2 pi e): all that is left, for marks, for cells and for boxes.
     assert loss.item() == pytest.approx(1.5 * math.log(2 * math.pi * math.e), abs=1e-3)
+
+
+def test_a_thing_whose_middle_is_behind_the_camera_is_not_asked_how_far_it_is():
+    behind = replace(SCENE, depth=torch.where(SCENE.thing == THINGS.index("mug"), -0.1, SCENE.depth))
+    loss, logged = seeing_loss(SeeingHeads(64), torch.randn(6, 64), behind)
+    assert loss.isfinite()
+    assert math.isfinite(logged["depth_off"])
 
 
 def test_pictures_of_mazes_alone_leave_the_scenes_heads_alone():

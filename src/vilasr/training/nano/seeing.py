@@ -139,19 +139,20 @@ def _scene_losses(
     box_px, depth = targets.box_px[chosen], targets.depth[chosen]
     thing, color = heads.thing(tokens), heads.color(tokens)
     held = true_color != UNKNOWN
-    log_depth = heads.depth(tokens).squeeze(-1)[held]
+    ahead = depth > 0  # the middle of a large thing may lie behind the camera
+    off_depth = heads.depth(tokens).squeeze(-1)[ahead] - depth[ahead].log()
     losses = {
         "thing": functional.cross_entropy(thing, true_thing),
         "color": functional.cross_entropy(color[held], true_color[held]) * 0.5,
         "box": _number_loss(positions[held], box_px[held]),
-        "depth": functional.smooth_l1_loss(log_depth, depth[held].log(), beta=0.1),
+        "depth": functional.smooth_l1_loss(off_depth, torch.zeros_like(off_depth), beta=0.1),
     }
     with torch.no_grad():
         logged = {
             "things_right": (thing[held].argmax(-1) == true_thing[held]).float().mean(),
             "colors_right": (color[held].argmax(-1) == true_color[held]).float().mean(),
             "box_px": (positions[held].argmax(-1) - box_px[held]).abs().median(),
-            "depth_off": ((log_depth - depth[held].log()).exp() - 1).abs().median(),
+            "depth_off": (off_depth.exp() - 1).abs().median(),
         }
     return losses, {name: value.item() for name, value in logged.items()}
 
@@ -203,8 +204,8 @@ def train_seeing(
                 output = vision(patches, grid_thw=grids)
             loss, metrics = seeing_loss(heads, output.pooler_output.float(), targets)
             loss.backward()
-            nn.utils.clip_grad_norm_(weights, 1.0)
-            optimizer.step()
+            if nn.utils.clip_grad_norm_(weights, 1.0).isfinite():
+                optimizer.step()
             optimizer.zero_grad()
             log.write(step, metrics)
             report(step, metrics)
