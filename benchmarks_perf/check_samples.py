@@ -7,8 +7,9 @@
 A sample is sound when its gold answer scores full and another answer less, its metadata is JSON, and its demonstration,
 with a mistake in every second one, runs through an episode without error to that answer with a drawing graded 0.95 or
 more. Exits with 1 when one is not, when two have the same pictures and words, or when, among the questions of one type
-and number of options, a letter is right more often or more seldom than its share by over 2 points and over three
-standard errors. `--keep words.jsonl` keeps questions and answers, for `python tests/tasks/text_guesser.py words.jsonl`.
+and number of options, a letter is right more often or more seldom than its share by over 2 points and over 3.5 standard
+errors (three would be passed by chance in one run of twelve). `--keep words.jsonl` keeps questions and answers, for
+`python tests/tasks/text_guesser.py words.jsonl`.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def unbalanced(answers: Mapping[tuple[str, int], Counter[str]]) -> list[str]:
     found = []
     for (question_type, num_options), counts in sorted(answers.items()):
         num, share = counts.total(), 1 / num_options
-        tolerance = max(MAX_OFF, 3 * math.sqrt(share * (1 - share) / num))
+        tolerance = max(MAX_OFF, 3.5 * math.sqrt(share * (1 - share) / num))
         off = max(abs(counts[chr(ord("A") + place)] / num - share) for place in range(num_options))
         print(f"{question_type:<28}{num_options} options  {num:>6} samples  off balance {100 * off:.1f} points")
         if off > tolerance:

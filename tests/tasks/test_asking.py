@@ -117,6 +117,15 @@ def test_a_mistake_is_drawn_unlearned_seen_and_corrected():
         assert "chair" in right.thought
 
 
+@pytest.mark.parametrize(("num_images", "begins"), [(1, "The box chair "), (3, "In image 2 the box chair ")])
+def test_a_mistake_among_several_images_is_seen_in_the_one_it_is_in(num_images, begins):
+    plan = plan_with((box(10, 20, 60, 70, image=min(2, num_images)),))
+    sample = sample_with(plan, num_images=num_images)
+    _, right, _ = demonstrate_plan(sample, random.Random(0), frame=whole_pixels, mistake=True)
+    assert right.thought.startswith(begins)
+    assert right.thought.endswith(" [10, 20, 60, 70].")
+
+
 @pytest.mark.parametrize(
     "mark", [box(0, 0, 200, 150), box(2, 3, 190, 149), box(0, 60, 200, 90), line(1, 1, 199, 149), line(0, 75, 200, 75)]
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+import re
+from itertools import chain, product
 
 import numpy as np
 import pytest
@@ -142,6 +143,15 @@ def test_the_order_is_that_of_straight_lines_from_the_camera(samples):
         }
         assert list(by_letter) == sorted(by_letter, key=by_letter.__getitem__)
         assert sorted(by_letter) == ["A", "B", "C"]
+
+
+def test_each_thought_names_the_image_before_the_numbers_of_a_mark(samples):
+    for sample in chain.from_iterable(samples.values()):
+        for step in sample.metadata["plan"]["steps"]:
+            for said in step["says"]:
+                for place, mark in enumerate(step["marks"]):
+                    before = said.partition(f"{{{place}}}")[0]
+                    assert int(re.findall(r"[Ii]mage (\d+)", before)[-1]) == mark["image"]
 
 
 def test_boxes_that_the_question_speaks_of_are_in_the_pictures(samples):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vilasr.tasks.scenes.camera import Camera, look_at
-from vilasr.tasks.scenes.geometry import OrientedBox, contains, distance, polygon_distance, separated
+from vilasr.tasks.scenes.geometry import OrientedBox, contains, distance, polygon_distance, separated, stand_apart
 from vilasr.tasks.scenes.world import Room
 
 QUARTER = math.pi / 2
@@ -71,6 +71,15 @@ def test_a_polygon_is_separated_only_from_what_is_beyond_one_of_its_sides() -> N
 def test_a_segment_is_a_polygon_of_two_corners() -> None:
     assert polygon_distance(SQUARE, ((3.0, -1.0), (3.0, 5.0))) == pytest.approx(1.0)
     assert polygon_distance(SQUARE, ((1.0, -1.0), (1.0, 5.0))) == 0.0
+
+
+def test_boxes_stand_apart_when_neither_is_above_a_point_of_the_other() -> None:
+    table = box(0, 0, 0.4, 2, 1, 0.8)
+    assert not stand_apart(table, box(0.5, 0.2, 0.9, 0.2, 0.2, 0.2))
+    assert not stand_apart(box(0.5, 0.2, 0.9, 0.2, 0.2, 0.2), table)
+    assert not stand_apart(table, box(1.05, 0, 0.9, 0.2, 0.2, 0.2)), "it hangs over the edge"
+    assert stand_apart(table, box(1.2, 0, 0.9, 0.2, 0.2, 0.2))
+    assert not stand_apart(table, box(1.2, 0, 0.9, 0.4, 0.4, 0.2, yaw=math.pi / 4)), "turned, it reaches over the edge"
 
 
 def test_a_point_in_the_notch_of_an_l_is_outside() -> None:

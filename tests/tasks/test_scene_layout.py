@@ -17,7 +17,7 @@ from vilasr.tasks.scenes.geometry import contains, sides
 from vilasr.tasks.scenes.layout import make_room_scene, make_table_scene
 from vilasr.tasks.scenes.rooms import inward, make_rooms, point_on
 from vilasr.tasks.scenes.solids import rotation
-from vilasr.tasks.scenes.walks import random_camera, standing_places, views_around, walk
+from vilasr.tasks.scenes.walks import _rays, random_camera, standing_places, views_around, walk
 from vilasr.tasks.scenes.world import FLOOR, Part, Scene, SceneObject, Shape
 
 if TYPE_CHECKING:
@@ -232,6 +232,31 @@ def test_cameras_stand_in_the_room_and_in_no_object() -> None:
                 contains(thing.box.footprint(), (x, y)) and z < thing.position[2] + thing.size[2] + 0.1
                 for thing in scene.objects
             )
+
+
+def test_a_camera_goes_out_from_a_table_until_a_wall_is_nearer_than_20_cm() -> None:
+    """Step by step of 5 cm, with the distance to each wall taken point by point."""
+    for seed in range(40):
+        rng = random.Random(seed)
+        outline = (room := make_rooms(rng, 1)[0]).outline
+        start = (sum(x for x, _ in outline) / len(outline), sum(y for _, y in outline) / len(outline))
+        azimuths = [rng.uniform(-4, 4) for _ in range(5)]
+        for azimuth, reach in _rays(room, start, azimuths):
+            way = [
+                step
+                for step in np.arange(0.1, 2.0, 0.05).tolist()
+                for x, y in ((start[0] + step * math.cos(azimuth), start[1] + step * math.sin(azimuth)),)
+                if min(to_wall(x, y, *side) for side in sides(outline)) < 0.2
+            ]
+            clear = [step for step in np.arange(0.1, 2.0, 0.05).tolist() if not way or step < way[0]]
+            assert reach == (clear[-1] if clear else 0.1)
+        assert [azimuth for azimuth, _ in _rays(room, start, azimuths)] == azimuths
+
+
+def to_wall(x: float, y: float, start: tuple[float, float], end: tuple[float, float]) -> float:
+    """m from a point to a wall that runs along x or along y."""
+    (low_x, high_x), (low_y, high_y) = sorted((start[0], end[0])), sorted((start[1], end[1]))
+    return math.hypot(max(low_x - x, 0, x - high_x), max(low_y - y, 0, y - high_y))
 
 
 def test_several_views_share_a_place_and_differ() -> None:

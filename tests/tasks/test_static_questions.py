@@ -14,11 +14,13 @@ from cast_boxes import SIZE, block, from_south, scene_of, view_of
 from PIL import Image
 
 from vilasr.tasks.scenes.camera import look_at
-from vilasr.tasks.scenes.world import Part, Shape
+from vilasr.tasks.scenes.rooms import kept_free
+from vilasr.tasks.scenes.sight import MIN_SHOWN
+from vilasr.tasks.scenes.world import Opening, Part, Shape
 from vilasr.tasks.static import changes, comparisons, numbers, points, relations
 from vilasr.tasks.static.cameras import CLEAR_OF_THINGS, CLEAR_OF_WALLS, is_free, low_camera, opposite_camera
 from vilasr.tasks.static.dots import DOT_COLORS, dot_radius, paint_dots, place_for_dot
-from vilasr.tasks.static.look import MIN_SHOWN, Stage
+from vilasr.tasks.static.look import Stage
 from vilasr.tasks.static.question import by_lot
 from vilasr.types import Line
 
@@ -80,6 +82,31 @@ def test_left_is_left_in_the_picture_also_from_behind():
 def test_left_and_right_are_not_asked_for_what_is_nearly_above_each_other():
     blocks = (block("chair_1", (-0.05, -1), (0.5, 0.5, 0.5)), block("sofa_1", (0.05, 1.5), (0.9, 0.6, 1.5)))
     assert relations.left_right(stage_of(*blocks), random.Random(0)) is None
+
+
+@pytest.mark.parametrize("asker", [relations.left_right, relations.front_behind, relations.nearer_camera])
+def test_a_thing_is_not_placed_against_what_carries_or_shelters_it(asker):
+    """Seen from any side: the middles are far apart, and so are the depths."""
+    desk = block("desk_1", (0, 0), (2.4, 2.4, 0.4))
+    camera = look_at((0.0, -3.6, 2.2), (0.0, 0.0, 0.3), fovy=60.0, size=SIZE)
+    for at in ((-1.0, -1.0), (0.9, 0.9)):
+        on_it = block("apple_1", at, (0.35, 0.35, 0.35), support="desk_1", z=0.4)
+        stage = stage_of(desk, on_it, cameras=(camera,))
+        assert len(stage.look().askable()) == 2
+        assert all(asker(stage, random.Random(seed)) is None for seed in range(10))
+
+
+def test_left_and_right_are_not_asked_of_what_is_seen_across_the_other():
+    blocks = (block("ball_1", (-0.5, -1), (0.4, 0.4, 0.3)), block("sofa_1", (0.6, 1), (4.0, 0.6, 0.8)))
+    stage = stage_of(*blocks)
+    assert len(stage.look().askable()) == 2
+    assert relations.left_right(stage, random.Random(0)) is None
+
+
+def test_questions_of_a_place_name_both_places():
+    for text in relations.FRONT_BEHIND_TEXTS:
+        assert "in front of" in text
+        assert "behind" in text
 
 
 @pytest.mark.parametrize(
@@ -210,6 +237,19 @@ def test_things_change_places_only_where_they_fit():
     carried = block("vase_1", (-1, 0), (0.1, 0.1, 0.3), support="chair_1", z=0.8)
     assert changes.swapped(scene_of(chair, stool, carried), chair, stool) is None
     assert changes.swapped(scene_of(chair, stool, carried), carried, stool) is None
+
+
+def test_things_change_places_only_where_doors_stay_free():
+    chair, stool = block("chair_1", (-1, 0), (0.9, 0.9, 0.8)), block("stool_1", (0, -2.9), (0.3, 0.3, 0.4))
+    scene = scene_of(chair, stool)
+    door = Opening(kind="door", wall=0, along=4.0, width=0.9, bottom=0.0, height=2.0)
+    (free,) = kept_free(replace(scene.rooms[0], openings=(door,)))
+    assert free.center[1] + free.size[1] / 2 < stool.position[1] - 0.15, "the stool is clear of the door"
+    assert changes.swapped(scene, chair, stool) is not None
+    doored = replace(scene, rooms=(replace(scene.rooms[0], openings=(door,)),))
+    assert changes.swapped(doored, chair, stool) is None
+    window = replace(door, kind="window", bottom=0.9, height=1.0)
+    assert changes.swapped(replace(scene, rooms=(replace(scene.rooms[0], openings=(window,)),)), chair, stool)
 
 
 def test_what_belongs_to_a_wall_keeps_its_back_there_when_its_size_changes():

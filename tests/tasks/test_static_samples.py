@@ -164,7 +164,7 @@ def test_mixed_questions_are_of_every_type_and_kind_about_equally():
     """The lots are drawn before anything else, so that no type is rarer for being hard to ask."""
     from vilasr.tasks.base import generator_for
 
-    lots = [generator_for("static", 1, "train", 0, index) for index in range(4000)]
+    lots = [generator_for("static", TASK.version, "train", 0, index) for index in range(4000)]
     types = [rng.choice(QUESTIONS) for rng in lots]
     assert all(abs(types.count(name) / 4000 - 1 / len(QUESTIONS)) < 0.02 for name in QUESTIONS)
     sample = TASK.generate("train", 3, 0, {"size": "64"})

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 
 from vilasr.tasks.scenes.camera import Camera
-from vilasr.tasks.scenes.world import Room, Scene, SceneObject, Surroundings
+from vilasr.tasks.scenes.world import Room, Scene, SceneObject, Surroundings, View
 from vilasr.tasks.video import appearance, measures, relations, routes
 from vilasr.tasks.video.bearings import bearing, left_or_right, left_right_or_back, quadrant
-from vilasr.tasks.video.footage import Footage, Sighting
+from vilasr.tasks.video.footage import Footage, Sighting, footage_of
 from vilasr.tasks.video.marking import box_steps
 from vilasr.tasks.video.walls import best_walls
 
@@ -83,13 +84,14 @@ def test_a_distance_is_between_the_edges_of_two_boxes():
     film = footage([thing("chair", 1, 1), thing("bed", 4, 1, (2.0, 1.0, 0.5))])
     asked = measures.absolute_distance(film, random.Random(0))
     assert asked.answer == "1.8"  # 3 m between the middles, less 0.2 m and 1 m
+    assert "metres" in asked.text
 
 
 def test_things_that_stand_together_have_no_distance():
     assert measures.absolute_distance(footage([thing("chair", 1, 1), thing("bed", 1.6, 1)]), random.Random(0)) is None
 
 
-def test_a_size_is_the_longest_side_in_centimeters():
+def test_a_size_is_the_longest_side_in_centimetres():
     asked = measures.object_size(footage([thing("bed", 3, 3, (1.4, 2.05, 0.5))]), random.Random(0))
     assert asked.answer == "205"
     assert "longest in depth" in asked.plan.concludes[1]
@@ -113,6 +115,52 @@ def test_the_foot_of_a_wall_is_marked_from_corner_to_corner():
     assert (long.frame, long.length, long.shown) == (1, 6, 1.0)
     assert sorted([long.start_px, long.end_px]) == [pytest.approx((28, 154)), pytest.approx((196, 154))]
     assert (short.frame, short.length) == (2, 5)
+
+
+def test_a_wall_of_which_a_part_is_in_the_picture_is_called_that():
+    """From 1.2 m before it, looking down, 80 degrees show 2.8 m of the short wall."""
+    far = Camera(position=(3, 0.3, 1.5), yaw=0.0, pitch=-0.2, fovy=75, size=(224, 224))
+    near = Camera(position=(1.2, 2.5, 1.5), yaw=math.pi / 2, pitch=-0.4, fovy=80, size=(224, 224))
+    asked = measures.room_size(footage([], cameras=(far, near)), random.Random(0))
+    (step,) = asked.plan.steps
+    assert step.says == (
+        "In image 1 the line {0} follows the long wall, 6.00 m in all; "
+        "in image 2 the line {1} follows part of the short wall, 5.00 m in all.",
+        "Walls: image 1 {0} is 6.00 m, image 2 {1} is part of 5.00 m.",
+    )
+
+
+def test_the_sides_of_a_rectangle_multiply_to_its_area():
+    far = Camera(position=(3, 0.3, 1.5), yaw=0.0, pitch=-0.2, fovy=75, size=(224, 224))
+    aside = Camera(position=(0.3, 2.5, 1.5), yaw=-math.pi / 2, pitch=-0.2, fovy=75, size=(224, 224))
+    asked = measures.room_size(footage([], cameras=(far, aside)), random.Random(0))
+    assert asked.plan.concludes == (
+        "6.00 times 5.00 is about 30.0 square metres.",
+        "6.00 times 5.00 is about 30.0. The floor has 30.0 square metres.",
+    )
+
+
+def test_of_an_l_shape_the_missing_corner_is_taken_off():
+    corner = Room(outline=((0, 0), (6, 0), (6, 3), (4, 3), (4, 5), (0, 5)), height=2.5)
+    assert measures._product(corner) == "6.00 times 5.00 less a corner of 4.0 is about 26.0"
+
+
+def test_rooms_are_numbered_as_the_video_comes_to_them():
+    """The second room of the scene is filmed first."""
+    other = Room(outline=((6.2, 0), (10.2, 0), (10.2, 5), (6.2, 5)), height=2.5)
+    views = [
+        Camera(position=(x, y, 1.5), yaw=yaw, pitch=-0.2, fovy=75, size=(224, 224))
+        for middle, edge in ((8.2, 6.5), (3, 0.3))
+        for x, y, yaw in ((middle, 0.3, 0.0), (edge, 2.5, -math.pi / 2))
+    ]
+    asked = measures.room_size(footage([], cameras=views, rooms=(SIX_BY_FIVE, other)), random.Random(0))
+    assert asked.answer == "50.0"
+    assert [mark.mark.image_index for mark in asked.plan.steps[0].marks] == [2, 1]
+    assert [mark.mark.label for mark in asked.plan.steps[1].marks] == ["room 2 long wall", "room 2 short wall"]
+    assert asked.plan.steps[0].says[1].startswith("Room 1 walls: image 2 {0} is ")
+    assert asked.plan.concludes[0] == (
+        "Room 1: 5.00 times 4.00 is about 20.0. Room 2: 6.00 times 5.00 is about 30.0. Together 50.0 square metres."
+    )
 
 
 # --- nearest ---
@@ -267,4 +315,40 @@ def test_the_fewest_frames_that_show_everything_are_drawn_on():
     film = footage(things, {"bed_1": (1, 3), "desk_1": (2, 3), "sofa_1": (3, 5)})
     (step,) = box_steps(film, {each.name: each.category for each in things})
     assert [each.mark.image_index for each in step.marks] == [3, 3, 3]
-    assert step.says[0] == "Image 3: bed {0}, desk {1}, sofa {2}."
+    assert step.says == (
+        "Image 3: bed {0}, desk {1}, sofa {2}.",
+        "In image 3 I find the bed at {0}, the desk at {1} and the sofa at {2}.",
+        "Image 3 shows the bed at {0}, the desk at {1} and the sofa at {2}.",
+    )
+
+
+def test_counted_things_have_numbers_and_no_article():
+    film = footage([thing("chair", x, 1, number=x) for x in (1, 2)])
+    (step,) = measures.counting(film, random.Random(0)).plan.steps
+    assert step.says[1] == "In image 1 I find chair 1 at {0} and chair 2 at {1}."
+
+
+# --- what is clear ---
+
+
+def test_two_ends_of_a_thing_behind_another_are_no_clear_sight_of_it():
+    """20 x 40 px of a bed on each side of a wardrobe make a box as wide as the whole bed, which is mostly wardrobe."""
+    bed, wardrobe = thing("bed", 3, 5, (2.0, 1.0, 0.8)), thing("wardrobe", 3, 3, (0.6, 0.5, 1.4))
+    scene = Scene(kind="room", rooms=(SIX_BY_FIVE,), objects=(bed, wardrobe), surroundings=PLAIN)
+    camera = Camera(position=(3, 0.5, 0.4), yaw=0.0, pitch=0.0, fovy=60, size=(224, 224))
+    labels = np.full((224, 224), -1, np.int16)
+    labels[92:132, 62:162] = 0
+    whole = seen(scene, camera, labels, bed=(62, 92, 162, 132))
+    assert whole.clear["bed_1"][0].shown == 1.0
+    labels[60:180, 82:142] = 1
+    hidden = seen(scene, camera, labels, bed=(62, 92, 162, 132), wardrobe=(82, 60, 142, 180))
+    (sighting,) = hidden.sightings["bed_1"]
+    assert (sighting.shown, sighting.pixels, sighting.clear) == (1.0, 1600, False)
+    assert set(hidden.clear) == set(hidden.phrases) == {"wardrobe_1"}
+
+
+def seen(scene, camera, labels, **boxes):
+    pixels = {each.name: int((labels == number).sum()) for number, each in enumerate(scene.objects)}
+    boxes = {f"{name}_1": box for name, box in boxes.items()}
+    view = View(camera=camera, image=None, boxes_px=boxes, pixels=pixels, depth=None, labels=labels)
+    return footage_of(scene, [view])

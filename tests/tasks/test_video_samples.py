@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -131,7 +132,8 @@ def test_rooms_have_the_area_of_the_points_that_fall_in_them(samples):
 
 def test_counts_are_of_the_objects_whose_labels_come_up_over_the_frames():
     for seed in range(NUM_EACH):
-        asked, footage, _ = film(counting, rooms=None, num_frames=8, size=(96, 96), rng=random.Random(seed))
+        rng = random.Random(seed)
+        asked, footage, _ = film("object_counting", counting, rooms=None, num_frames=8, size=(96, 96), rng=rng)
         renderer = renderer_for((96, 96))
         renderer.load(footage.scene)
         shown = {
@@ -170,6 +172,18 @@ def test_everything_asked_about_is_boxed_where_it_is_clear(samples):
         assert len(boxes) == len(sample.metadata["objects"])
 
 
+def test_each_thought_names_the_image_before_the_numbers_of_a_mark(samples):
+    """The first mark of every frame, and every mark on another frame than the mark before it."""
+    for sample in samples:
+        for step in sample.metadata["plan"]["steps"]:
+            images = [mark["image"] for mark in step["marks"]]
+            for said in step["says"]:
+                named = [
+                    re.findall(r"[Ii]mage (\d+)", said.partition(f"{{{place}}}")[0]) for place in range(len(images))
+                ]
+                assert [int(numbers[-1]) for numbers in named] == images
+
+
 def test_number_questions_have_no_options(samples):
     for sample in samples:
         assert (sample.answer_type is AnswerType.NUMBER) == (sample.options == ())
@@ -200,3 +214,13 @@ def test_mixed_questions_are_the_eight_tasks_equally_and_direction_shares_one():
 def test_bad_options_are_refused_with_what_is_allowed(options, message):
     with pytest.raises(InputError, match=message):
         TASK.generate("train", 0, 0, options)
+
+
+@pytest.mark.parametrize("size", ["64x1024", "1024x64"])
+def test_pictures_too_flat_for_a_question_are_refused(size, monkeypatch):
+    monkeypatch.setattr("vilasr.tasks.video.filming._MAX_SCENES", 1)
+    message = (
+        rf"a question of object_rel_distance can be .* none in 1 walks of 8 frames at {size} px. Give a larger size"
+    )
+    with pytest.raises(InputError, match=message):
+        TASK.generate("train", 0, 0, {"size": size, "frames": "8", "question": "object_rel_distance"})

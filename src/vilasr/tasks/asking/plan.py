@@ -85,7 +85,7 @@ def demonstrate_plan(
             wrong = (aside, *step.marks[1:])
             actions = gallery.draw(wrong)
             turns.append(DemoTurn(thought=_thought(step, wrong, rng, frame), actions=actions, learn=False))
-            turns.append(DemoTurn(thought=_noticed(first.mark, rng, frame), actions=gallery.draw((first,))))
+            turns.append(DemoTurn(thought=_noticed(first.mark, sample, rng, frame), actions=gallery.draw((first,))))
         else:
             actions = gallery.draw(step.marks)
             turns.append(DemoTurn(thought=_thought(step, step.marks, rng, frame), actions=actions))
@@ -113,11 +113,12 @@ def _thought(step: Step, marks: Sequence[PlannedMark], rng: random.Random, frame
     return rng.choice(step.says).format(*(_numbers(each.mark, frame) for each in marks))
 
 
-def _noticed(mark: Action, rng: random.Random, frame: FramePoint) -> str:
+def _noticed(mark: Action, sample: Sample, rng: random.Random, frame: FramePoint) -> str:
+    where = f"In image {mark.image_index} the" if len(sample.images) > 1 else "The"
     kind = "box" if isinstance(mark, Box) else "line"
     seen = rng.choice(("is not where it should be", "misses its place", "is off"))
     again = rng.choice(("It belongs at", "Draw it again at", "The right place is"))
-    return f"The {kind} {mark.label} {seen}. {again} {_numbers(mark, frame)}."
+    return f"{where} {kind} {mark.label} {seen}. {again} {_numbers(mark, frame)}."
 
 
 def _numbers(mark: Action, frame: FramePoint) -> str:

@@ -49,8 +49,12 @@ def with_article(phrase: str) -> str:
 
 def listed(phrases: Sequence[str], *, last: str = "and") -> str:
     """ "the sofa", "the sofa and the lamp", "the sofa, the lamp and the rug": each with its article."""
-    each = [f"the {phrase}" for phrase in phrases]
-    return each[0] if len(each) == 1 else f"{', '.join(each[:-1])} {last} {each[-1]}"
+    return joined([f"the {phrase}" for phrase in phrases], last=last)
+
+
+def joined(parts: Sequence[str], *, last: str = "and") -> str:
+    """ "A", "A and B", "A, B and C"."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
 def metres(value: float) -> str:

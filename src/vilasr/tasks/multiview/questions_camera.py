@@ -68,7 +68,10 @@ def ask_turn(stage: Stage, wish: str, rng: random.Random) -> Question | None:
         steps=(
             *_two_boxes(stage, thing),
             Step(
-                says=("From its old place to the new one it slid along {0}.", "The line {0} shows how it slid."),
+                says=(
+                    f"In image {other} it slid along {{0}}, from its old place to the new one.",
+                    f"In image {other} the line {{0}} shows how it slid.",
+                ),
                 marks=(stage.shift(thing, one, other),),
             ),
         ),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import shuffled
 from vilasr.tasks.asking.plan import Plan, Step
-from vilasr.tasks.asking.words import metres
+from vilasr.tasks.asking.words import joined, metres
 from vilasr.tasks.multiview.question import Question
 from vilasr.tasks.multiview.stage import far
 from vilasr.tasks.scenes.geometry import distance
@@ -38,7 +38,7 @@ _DEPTH_TEXTS = (
     "measured straight along the view?",
 )
 _DISTANCE_TEXTS = (
-    "Image {one} shows the {thing}, image {other} the {anchor}. How many metres are they apart at their closest "
+    "Image {one} shows the {thing}, image {other} the {anchor}. How many metres apart are they at their closest "
     "points?",
     "What is the distance in metres between the {thing} (image {one}) and the {anchor} (image {other}), from closest "
     "point to closest point?",
@@ -50,8 +50,8 @@ _ORDER_TEXTS = (
     "nearest first.",
     "How do the things in boxes A, B and C ({images}) line up by distance to the camera of image {one}, from near to "
     "far?",
-    "Starting with the nearest, in which order are the things boxed A, B and C in {images} away from where image {one} "
-    "was taken?",
+    "Rank the things boxed A, B and C in {images} by how far they are from where image {one} was taken, starting with "
+    "the nearest.",
 )
 
 
@@ -89,7 +89,7 @@ def ask_depth(stage: Stage, wish: str, rng: random.Random) -> Question | None:
             ),
         ),
         concludes=(
-            f"For camera {one} the {link_name} is {metres(link_depth)} m deep and the {name} {offset}: "
+            f"From camera {one} the {link_name} is {metres(link_depth)} m ahead and the {name} is {offset}: "
             f"{metres(depth)} m.",
         ),
     )
@@ -129,7 +129,7 @@ def ask_distance(stage: Stage, wish: str, rng: random.Random) -> Question | None
         ),
         concludes=(
             f"The {name} is {metres(distance(thing.box, link.box))} m from the {link_name}, the {anchor_name} "
-            f"{metres(distance(anchor.box, link.box))} m; from each other {metres(apart)} m.",
+            f"{metres(distance(anchor.box, link.box))} m; from each other they are {metres(apart)} m.",
         ),
     )
     return Question(
@@ -145,24 +145,20 @@ def ask_order(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     pairs = list(stage.pairs())
     rng.shuffle(pairs)
     for one, other in pairs:
-        place = {thing.name: (thing, other) for thing in stage.only_in(other, one)}
+        place = {thing.name: (thing, other) for thing in stage.only_in(other, one) if stage.stands_out(thing, other)}
         if not place:
             continue
-        place |= {thing.name: (thing, one) for thing in stage.seen(one)}
+        place |= {thing.name: (thing, one) for thing in stage.seen(one) if stage.stands_out(thing, one)}
+        away = {name: far(thing, stage.camera(one)) for name, (thing, _) in place.items()}
         trios = [
             trio
-            for trio in permutations((thing for thing, _ in place.values()), NUM_ORDERED)
-            if _is_clear_order(stage, trio, one) and any(place[thing.name][1] == other for thing in trio)
+            for trio in combinations(sorted(place, key=away.__getitem__), NUM_ORDERED)
+            if all(away[after] >= MIN_STEP * away[before] for before, after in pairwise(trio))
+            and any(place[name][1] == other for name in trio)
         ]
         if trios:
-            trio = rng.choice(trios)
-            return _order(stage, [(thing, place[thing.name][1]) for thing in trio], one, rng)
+            return _order(stage, [place[name] for name in rng.choice(trios)], one, rng)
     return None
-
-
-def _is_clear_order(stage: Stage, trio: Sequence[SceneObject], image: int) -> bool:
-    distances = [far(thing, stage.camera(image)) for thing in trio]
-    return all(after >= MIN_STEP * before for before, after in pairwise(distances))
 
 
 def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rng: random.Random) -> Question:
@@ -178,6 +174,7 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
     images = sorted({image for _, image in placed})
     distances = [far(thing, stage.camera(one)) for thing, _ in placed]
     told = ", ".join(f"{mark} {metres(value)} m" for mark, value in zip(letters, distances, strict=True))
+    at = joined([f"{metres(value)} m to {mark}" for mark, value in zip(letters, distances, strict=True)])
     return Question(
         text=rng.choice(_ORDER_TEXTS).format(one=one, images=" and ".join(f"image {image}" for image in images)),
         options=options,
@@ -186,7 +183,7 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
             steps=tuple(_lettered(stage, placed, letters, image) for image in images),
             concludes=(
                 f"From camera {one}: {told}. The order is {orders[0]}.",
-                f"To camera {one} it is {told}, so {orders[0]}.",
+                f"From camera {one} it is {at}, so the order is {orders[0]}.",
             ),
         ),
         truth={
@@ -203,8 +200,8 @@ def _lettered(stage: Stage, placed: Sequence[tuple[SceneObject, int]], letters: 
     """The turn that boxes the things of one image and says which letter each has."""
     found = ((mark, thing) for (thing, shown_in), mark in zip(placed, letters, strict=True) if shown_in == image)
     here = sorted(found, key=lambda each: each[0])
-    at = ", ".join(f"{mark} is the {stage.name(thing)} at {{{place}}}" for place, (mark, thing) in enumerate(here))
+    at = [f"{mark} is the {stage.name(thing)} at {{{place}}}" for place, (mark, thing) in enumerate(here)]
     return Step(
-        says=(f"In image {image}, {at}.", f"Image {image}: {at}."),
+        says=(f"In image {image}, {joined(at)}.", f"Image {image}: {', '.join(at)}."),
         marks=tuple(stage.box(thing, image) for _, thing in here),
     )

@@ -13,12 +13,15 @@ from vilasr.tasks.asking.choices import letter, shuffled
 from vilasr.tasks.asking.plan import Plan, Step
 from vilasr.tasks.multiview.question import Question
 from vilasr.tasks.multiview.stage import ahead, far
+from vilasr.tasks.scenes.geometry import stand_apart
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from vilasr.tasks.multiview.stage import Stage
-    from vilasr.tasks.scenes.world import SceneObject
+    from vilasr.tasks.scenes.camera import Camera
+    from vilasr.tasks.scenes.world import SceneObject, Vec2
 
 NUM_BOXES = 4
 """Lettered boxes of a matching question."""
@@ -33,6 +36,9 @@ MIN_RATIO = 1.25
 MIN_RANGE_RATIO = 1.1
 """and in a straight line at least so many times as far."""
 
+MATCHES = (*"ABCD", "A alike", "B alike", "C alike", "D alike")
+"""What may be asked for of a matching question: the letter that is right, and whether another box must hold a thing of
+the same category. Else it would be enough to tell a chair from a lamp."""
 RELATIONS = {
     "left nearer": "to its left and nearer to that camera",
     "left farther": "to its left and farther from that camera",
@@ -59,28 +65,36 @@ _RELATION_TEXTS = (
 
 
 def ask_match(stage: Stage, wish: str, rng: random.Random) -> Question | None:
-    """Which of four lettered boxes in one image holds the thing that is boxed in another: the one with letter `wish`.
+    """Which of four lettered boxes in one image holds the thing that is boxed in another, as `wish` of MATCHES says.
 
-    The other boxes hold things as like it as the image has: of its category or colour first.
+    The other boxes hold things as like it as the image has: of its category first, then of its colour. It may have a
+    twin among them, which stands somewhere else.
     """
     pairs = list(stage.pairs())
     rng.shuffle(pairs)
+    alike = wish.endswith("alike")
     for one, other in pairs:
-        shared = stage.shared(one, other)
+        boxable = stage.visible(other)
+        shared = [each for each in boxable if each in stage.visible(one)]
         rng.shuffle(shared)
         for thing in shared:
-            others = _lookalikes(stage, thing, other, rng)
-            if others is not None:
-                others.insert(ord(wish) - ord("A"), thing)
+            if alike and sum(each.category == thing.category for each in boxable) < 2:
+                continue
+            others = _lookalikes(stage, thing, boxable, other, rng)
+            if others is not None and not (alike and all(each.category != thing.category for each in others)):
+                others.insert("ABCD".index(wish[0]), thing)
                 return _match(stage, thing, (one, other), others, rng)
     return None
 
 
-def _lookalikes(stage: Stage, thing: SceneObject, image: int, rng: random.Random) -> list[SceneObject] | None:
-    """NUM_BOXES - 1 other things in an image, in random order, whose boxes can be told apart; None for too few."""
-    others = [each for each in stage.visible(image) if each is not thing]
+def _lookalikes(
+    stage: Stage, thing: SceneObject, boxable: Sequence[SceneObject], image: int, rng: random.Random
+) -> list[SceneObject] | None:
+    """NUM_BOXES - 1 others of the things in an image, in random order, whose boxes can be told apart; None for too
+    few."""
+    others = [each for each in boxable if each is not thing]
     rng.shuffle(others)
-    others.sort(key=lambda each: (each.category == thing.category) + (each.color == thing.color), reverse=True)
+    others.sort(key=lambda each: (each.category == thing.category, each.color == thing.color), reverse=True)
     chosen = [thing]
     for each in others:
         box = stage.box_px(each, image)
@@ -116,7 +130,10 @@ def _match(
                 marks=(stage.box(thing, one),),
             ),
             Step(
-                says=(f"In image {other} the {name} is at {{0}}.", f"Image {other} has the {name} at {{0}}."),
+                says=(
+                    f"In image {other} the same {name} is at {{0}}.",
+                    f"Image {other} shows this {name} at {{0}}.",
+                ),
                 marks=(stage.box(thing, other),),
             ),
         ),
@@ -132,6 +149,7 @@ def _match(
             "objects": stage.facts(thing),
             "value": answer,
             "boxes_px": [list(each.box_px) for each in lettered],
+            "alike": sum(each.category == thing.category for each in boxed) - 1,
         },
         tags=(stage.tag(thing, one, ""), *lettered),
     )
@@ -143,8 +161,8 @@ def _match(
 def relation(stage: Stage, thing: SceneObject, anchor: SceneObject, image: int) -> str | None:
     """Which of RELATIONS a thing is to another, on the ground, from the camera of an image; None when it is unclear."""
     camera = stage.camera(image)
-    (right, forward), (anchor_right, anchor_forward) = ahead(thing, camera), ahead(anchor, camera)
-    if min(forward, anchor_forward) <= 0:
+    (right, forward), (anchor_right, anchor_forward) = ahead(thing.center[:2], camera), ahead(anchor.center[:2], camera)
+    if min(forward, anchor_forward) <= 0 or not is_beside(thing, anchor, camera):
         return None
     bearing, anchor_bearing = (
         math.degrees(math.atan2(right, forward)),
@@ -163,14 +181,29 @@ def relation(stage: Stage, thing: SceneObject, anchor: SceneObject, image: int) 
     return None
 
 
+def is_beside(one: SceneObject, other: SceneObject, camera: Camera) -> bool:
+    """Whether neither is above the other, nor reaches past it to both sides as the camera looks: an apple is not left
+    of the desk that it lies on, nor of the wide bed behind it."""
+    (low, high), (other_low, other_high) = _span(one, camera), _span(other, camera)
+    aside = (low < other_low and high < other_high) or (low > other_low and high > other_high)
+    return aside and stand_apart(one.box, other.box)
+
+
+def _span(thing: SceneObject, camera: Camera) -> Vec2:
+    """(least, greatest) direction of a corner from the camera, on the ground, radians to the right."""
+    directions = [math.atan2(*ahead(corner, camera)) for corner in thing.box.footprint()]
+    return min(directions), max(directions)
+
+
 def ask_relation(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     """Where a thing that an image does not show is, relative to one that it shows, from its camera: `wish`."""
     found = [
         (one, other, thing, anchor)
         for one, other in stage.pairs()
         for thing in stage.only_in(other, one)
+        if stage.stands_out(thing, other)
         for anchor in stage.seen(one)
-        if relation(stage, thing, anchor, one) == wish
+        if stage.stands_out(anchor, one) and relation(stage, thing, anchor, one) == wish
     ]
     if not found:
         return None
@@ -191,17 +224,17 @@ def _relation_plan(
     stage: Stage, one: int, other: int, thing: SceneObject, anchor: SceneObject, link: SceneObject
 ) -> Plan:
     camera = stage.camera(one)
-    (right, forward), (anchor_right, anchor_forward) = ahead(thing, camera), ahead(anchor, camera)
+    (right, forward), (anchor_right, anchor_forward) = ahead(thing.center[:2], camera), ahead(anchor.center[:2], camera)
     name, anchor_name, link_name = stage.name(thing), stage.name(anchor), stage.name(link)
     side = "left" if right < anchor_right else "right"
     depth = "nearer" if forward < anchor_forward else "farther"
-    anchors, and_link = ((anchor,), "") if link is anchor else ((anchor, link), f", the {link_name} at {{1}}")
+    anchors, and_link = ((anchor,), "") if link is anchor else ((anchor, link), f" and the {link_name} at {{1}}")
     here = (
-        f"Box B is the {anchor_name} of image {one}, at {{0}}{and_link}.",
-        f"In image {one}, B is the {anchor_name} at {{0}}{and_link}.",
+        f"Image {one} shows the {anchor_name} of box B at {{0}}{and_link}.",
+        f"In image {one} I see B, the {anchor_name}, at {{0}}{and_link}.",
     )
     there = (
-        f"Box A is the {name} of image {other}, at {{0}}; the {link_name} is there too, at {{1}}.",
+        f"Image {other} shows the {name} of box A at {{0}}; the {link_name} is there too, at {{1}}.",
         f"In image {other}, A is the {name} at {{0}}; the same {link_name} is at {{1}}.",
     )
     return Plan(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vilasr.tasks.scenes.camera import Camera
     from vilasr.tasks.scenes.render import Renderer
-    from vilasr.tasks.scenes.world import Scene
+    from vilasr.tasks.scenes.world import Scene, SceneObject
 
 _NEAR = 0.05
 _LIKELY_FILL = 0.5
@@ -27,15 +27,19 @@ _LIKELY_FILL = 0.5
 class Sight:
     """Attributes:
     boxes_px, pixels: by name, as in `View`.
-    shown: by name, as `View.shown`; 0 for what is partly behind the camera.
+    shares: by name, as `View.shown`; 0 for what is partly behind the camera.
     labels: int16 [height, width], as in `View`; None when only foreseen.
     """
 
     camera: Camera
     boxes_px: Mapping[str, tuple[int, int, int, int]]
     pixels: Mapping[str, int]
-    shown: Mapping[str, float]
+    shares: Mapping[str, float]
     labels: NDArray[np.int16] | None = None
+
+    def shown(self, thing: SceneObject) -> float:
+        """As `View.shown`."""
+        return self.shares.get(thing.name, 0.0)
 
 
 def corners_of(scene: Scene) -> NDArray[np.float64]:
@@ -48,26 +52,26 @@ def sight(renderer: Renderer, scene: Scene, corners: NDArray[np.float64], camera
     labels, _ = renderer.labels(camera)
     boxes, pixels = visible(scene, labels)
     whole = dict(zip((thing.name for thing in scene.objects), _bounds(corners, camera), strict=True))
-    shown = {name: _share(box, whole[name]) for name, box in boxes.items()}
-    return Sight(camera=camera, boxes_px=boxes, pixels=pixels, shown=shown, labels=labels)
+    shares = {name: _share(box, whole[name]) for name, box in boxes.items()}
+    return Sight(camera=camera, boxes_px=boxes, pixels=pixels, shares=shares, labels=labels)
 
 
 def foreseen(scene: Scene, corners: NDArray[np.float64], camera: Camera) -> Sight:
     """What would be in sight if nothing hid anything else: a cheap test of whether it is worth drawing the labels."""
     width, height = camera.size
-    boxes, pixels, shown = {}, {}, {}
+    boxes, pixels, shares = {}, {}, {}
     for thing, whole in zip(scene.objects, _bounds(corners, camera), strict=True):
         if np.isnan(whole[0]):
             # Partly behind the camera: it may be in the picture, and is in no case well visible.
-            boxes[thing.name], pixels[thing.name], shown[thing.name] = (0, 0, 1, 1), 1, 0.0
+            boxes[thing.name], pixels[thing.name], shares[thing.name] = (0, 0, 1, 1), 1, 0.0
             continue
         x1, y1 = max(0, int(whole[0])), max(0, int(whole[1]))
         x2, y2 = min(width, int(whole[2]) + 1), min(height, int(whole[3]) + 1)
         if x1 < x2 and y1 < y2:
             boxes[thing.name] = (x1, y1, x2, y2)
             pixels[thing.name] = int(_LIKELY_FILL * (x2 - x1) * (y2 - y1))
-            shown[thing.name] = _share(boxes[thing.name], whole)
-    return Sight(camera=camera, boxes_px=boxes, pixels=pixels, shown=shown)
+            shares[thing.name] = _share(boxes[thing.name], whole)
+    return Sight(camera=camera, boxes_px=boxes, pixels=pixels, shares=shares)
 
 
 def _bounds(corners: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:

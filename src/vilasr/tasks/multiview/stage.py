@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vilasr.tasks.asking.plan import PlannedMark
-from vilasr.tasks.asking.words import uniquely_named
+from vilasr.tasks.asking.words import describe, uniquely_named
+from vilasr.tasks.scenes.sight import is_well_visible
 from vilasr.types import Box, Line
 
 if TYPE_CHECKING:
@@ -19,19 +18,12 @@ if TYPE_CHECKING:
 
     from vilasr.tasks.multiview.sight import Sight
     from vilasr.tasks.scenes.camera import Camera
-    from vilasr.tasks.scenes.world import Scene, SceneObject
+    from vilasr.tasks.scenes.world import Scene, SceneObject, Vec2
     from vilasr.types import Json, Point
 
-WELL_SHOWN = 0.55
-"""A thing is well visible when at least so much of the box around all of it is in view (`View.shown`),"""
-MIN_AREA = 0.003
-"""it covers so much of the picture (150 px at 224 x 224),"""
-MIN_SIDE = 0.04
-"""and each side of its visible box is so much of the picture's (9 px of 224)."""
-MIN_FILL = 0.15
-"""Of the pixels of that box, at least this share is the thing's own,"""
-MIN_LEAD = 1.5
-"""and so many times as many as any other thing's: the box alone says which thing is meant."""
+ALONE_FILL, ALONE_LEAD = 0.3, 3.0
+"""A thing stands out when it covers at least this share of its visible box, and so many times as many pixels of it as
+any other thing: drawn into the picture, the box alone says which thing is meant."""
 STEADY = 1.2
 """Two views show a thing equally when the shares of it in view differ by at most this factor."""
 TRACE = 0.0004
@@ -56,7 +48,7 @@ class Stage:
         ]
         self._names = uniquely_named(noticed)
         self._visible = tuple(
-            tuple(thing for thing in noticed if is_well_visible(scene, thing, each)) for each in sights
+            tuple(thing for thing in noticed if is_well_visible(each, scene, thing)) for each in sights
         )
 
     @property
@@ -67,8 +59,8 @@ class Stage:
         return self.sights[image - 1].camera
 
     def name(self, thing: SceneObject) -> str:
-        """Without an article: "red chair"."""
-        return self._names[thing.name]
+        """Without an article: "red chair"; one that has a twin is called the same."""
+        return self._names.get(thing.name, describe(thing))
 
     def visible(self, image: int) -> tuple[SceneObject, ...]:
         """The things that are well visible in an image."""
@@ -85,14 +77,16 @@ class Stage:
             thing
             for thing in self.shared(one, other)
             if all(self._is_clear(thing, image) for image in (one, other))
-            and 1 / STEADY
-            <= self.sights[one - 1].shown[thing.name] / self.sights[other - 1].shown[thing.name]
-            <= STEADY
+            and 1 / STEADY <= self.sights[one - 1].shown(thing) / self.sights[other - 1].shown(thing) <= STEADY
         ]
 
     def _is_clear(self, thing: SceneObject, image: int) -> bool:
         x1, y1, x2, y2 = self.box_px(thing, image)
         return x1 > 0 and y1 > 0 and x2 < self.size[0] and y2 < self.size[1]
+
+    def stands_out(self, thing: SceneObject, image: int) -> bool:
+        """Whether a box in the picture is enough to say which thing is meant."""
+        return is_well_visible(self.sights[image - 1], self.scene, thing, min_fill=ALONE_FILL, min_lead=ALONE_LEAD)
 
     def depth(self, thing: SceneObject, image: int) -> float:
         """m from the camera's plane to the thing's middle."""
@@ -154,31 +148,9 @@ class Stage:
         ]
 
 
-def is_well_visible(scene: Scene, thing: SceneObject, sight: Sight) -> bool:
-    """By the thresholds of this module; what is only foreseen hides nothing."""
-    if thing.name not in sight.boxes_px:
-        return False
-    x1, y1, x2, y2 = sight.boxes_px[thing.name]
-    width, height = sight.camera.size
-    if (
-        sight.pixels[thing.name] < MIN_AREA * width * height
-        or x2 - x1 < MIN_SIDE * width
-        or y2 - y1 < MIN_SIDE * height
-        or sight.shown[thing.name] < WELL_SHOWN
-    ):
-        return False
-    if sight.labels is None:
-        return True
-    inside = sight.labels[y1:y2, x1:x2].ravel().astype(np.int64)
-    counts = np.bincount(inside + 1, minlength=len(scene.objects) + 1)[1:]
-    number = scene.objects.index(thing)
-    own, others = int(counts[number]), int(np.delete(counts, number).max(initial=0))
-    return own >= MIN_FILL * inside.size and own >= MIN_LEAD * others
-
-
-def ahead(thing: SceneObject, camera: Camera) -> tuple[float, float]:
-    """(right, forward) of the thing's middle in m, on the ground plane, as the camera looks: its tilt is ignored."""
-    dx, dy = thing.center[0] - camera.position[0], thing.center[1] - camera.position[1]
+def ahead(place: Vec2, camera: Camera) -> Vec2:
+    """(right, forward) of a place on the ground in m, as the camera looks: its tilt is ignored."""
+    dx, dy = place[0] - camera.position[0], place[1] - camera.position[1]
     cos, sin = math.cos(camera.yaw), math.sin(camera.yaw)
     return (dx * cos + dy * sin, dy * cos - dx * sin)
 

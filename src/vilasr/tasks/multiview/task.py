@@ -13,7 +13,7 @@ from vilasr.tasks.multiview.cameras import MOVES, TURNS, glance, moved_camera, t
 from vilasr.tasks.multiview.options import KINDS, QUESTIONS, MultiviewOptions, read_options
 from vilasr.tasks.multiview.questions_camera import ask_move, ask_turn
 from vilasr.tasks.multiview.questions_measure import ask_depth, ask_distance, ask_order
-from vilasr.tasks.multiview.questions_place import NUM_BOXES, RELATIONS, ask_match, ask_relation
+from vilasr.tasks.multiview.questions_place import MATCHES, RELATIONS, ask_match, ask_relation
 from vilasr.tasks.multiview.sight import corners_of, foreseen, sight
 from vilasr.tasks.multiview.stage import Stage
 from vilasr.tasks.multiview.tags import paint_tags
@@ -63,7 +63,7 @@ class _Type:
 _TYPES = {
     "camera_move": _Type(ask=ask_move, wishes=tuple(MOVES), second=moved_camera),
     "camera_turn": _Type(ask=ask_turn, wishes=tuple(TURNS), second=turned_camera),
-    "matching": _Type(ask=ask_match, wishes=tuple("ABCD"[:NUM_BOXES]), zoom=(0.85, 1.0)),
+    "matching": _Type(ask=ask_match, wishes=MATCHES, zoom=(0.85, 1.0)),
     "relative_position": _Type(ask=ask_relation, wishes=tuple(RELATIONS)),
     "depth": _Type(ask=ask_depth),
     "distance": _Type(ask=ask_distance),
@@ -77,9 +77,9 @@ class MultiviewTask:
     `camera_move` and `camera_turn` between two images, `matching` of a thing in two, `relative_position` from a camera
     that does not see one of two things, `depth` (m along the line of sight, to the middle), `distance` (m between the
     closest points of two boxes), `order` by distance to a camera (straight, to the middles). Things are asked about
-    where they are well visible (thresholds in `stage`), and across images only that share a well visible thing; how
-    clear an answer must be is said in the modules of questions. What a choice asks about is boxed in the pictures and
-    not named, so that nothing can be guessed from words.
+    where they are well visible (thresholds in `scenes.sight`), and across images only that share a well visible thing;
+    how clear an answer must be is said in the modules of questions. What a choice asks about is boxed in the pictures
+    and not named, so that nothing can be guessed from words.
 
     Options: `question` (a type, or mixed: each as often), `views` (a number or a range), `kind` (room, table, any),
     `size` of the pictures.
@@ -90,7 +90,7 @@ class MultiviewTask:
     """
 
     name = "multiview"
-    version = 1
+    version = 2
 
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] | None = None) -> Sample:
         """Sample `index` of a split.
@@ -158,7 +158,7 @@ def _asked(
 ) -> tuple[Stage, Question] | None:
     """A question about the scene from cameras made of those in the ring; None when none can be asked.
 
-    Labels are drawn only where there would be something to ask if nothing hid anything.
+    Labels are drawn image by image, as long as there would be something to ask if nothing hid anything in the rest.
     """
     renderer.load(scene)
     corners = corners_of(scene)
@@ -167,14 +167,24 @@ def _asked(
         if arranged is None:
             continue
         cameras, pair = arranged
-        promise = Stage(scene, [foreseen(scene, corners, camera) for camera in cameras], pair)
-        if wanted.ask(promise, wish, rng) is None:
-            continue
-        stage = Stage(scene, [sight(renderer, scene, corners, camera) for camera in cameras], pair)
+        sights = [foreseen(scene, corners, camera) for camera in cameras]
+        stage = Stage(scene, sights, pair)
         question = wanted.ask(stage, wish, rng)
+        for images in _in_turn(len(cameras), pair if wanted.second is not None else ()):
+            if question is None:
+                break
+            for image in images:
+                sights[image - 1] = sight(renderer, scene, corners, cameras[image - 1])
+            stage = Stage(scene, sights, pair)
+            question = wanted.ask(stage, wish, rng)
         if question is not None:
             return stage, question
     return None
+
+
+def _in_turn(num_images: int, pair: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The images that are drawn before it is asked again; those of a pair are compared, and so drawn together."""
+    return [*([pair] if pair else []), *((image,) for image in range(1, num_images + 1) if image not in pair)]
 
 
 def _arranged(

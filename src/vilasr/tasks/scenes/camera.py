@@ -73,12 +73,12 @@ class Camera:
 
     def bounds_px(self, box: OrientedBox) -> tuple[float, float, float, float] | None:
         """(x1, y1, x2, y2) around a box, unclipped; None when a part of it is behind the camera."""
-        points = [self.project(corner) for corner in box.corners()]
-        known = [point for point in points if point is not None]
-        if len(known) < len(points):
+        right, up, forward = self.axes @ (np.array(box.corners()) - self.position).T
+        if forward.min() < _NEAR:
             return None
-        xs, ys = [x for x, _ in known], [y for _, y in known]
-        return (min(xs), min(ys), max(xs), max(ys))
+        scale = self.focal_px / forward
+        x, y = self.size[0] / 2 + right * scale, self.size[1] / 2 - up * scale
+        return (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
 
 
 def look_at(position: Vec3, target: Vec3, *, fovy: float, size: tuple[int, int]) -> Camera:

@@ -57,8 +57,11 @@ def lighter(color: Rgb, by: float = 0.35) -> Rgb:
 
 
 def set_off(color: Rgb, by: float = 0.3) -> Rgb:
-    """A tone of the colour that can be told from it: lighter for dark colours, darker for the others."""
-    return lighter(color, by * 0.6) if luminance(color) < 0.2 else darker(color, by)
+    """A tone of the colour that can be told from it: lighter for dark colours, darker for the others; of white, which
+    is grey before long, only a little."""
+    if luminance(color) < 0.2:
+        return lighter(color, by * 0.6)
+    return darker(color, by * 0.4 if min(color) > 0.85 else by)
 
 
 def luminance(color: Rgb) -> float:

@@ -61,6 +61,11 @@ def polygon_distance(one: Sequence[Vec2], other: Sequence[Vec2]) -> float:
     )
 
 
+def stand_apart(one: OrientedBox, other: OrientedBox) -> bool:
+    """Whether no point of one is above a point of the other: neither carries, shelters or holds the other."""
+    return separated(one.footprint(), other.footprint()) or separated(other.footprint(), one.footprint())
+
+
 def separated(one: Sequence[Vec2], other: Sequence[Vec2]) -> bool:
     """Whether all of `other` lies outside of one side of `one` (the separating axis theorem, one half of it)."""
     return any(

@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import os
 import sys
+import warnings
 from typing import Any
 
 from vilasr.errors import InputError, MissingExtraError
@@ -29,7 +30,7 @@ def mujoco_module() -> Any:
         return importlib.import_module("mujoco")
     except ModuleNotFoundError as problem:
         raise MissingExtraError("scenes", package="mujoco", extra="scenes") from problem
-    except (ImportError, RuntimeError) as problem:
+    except (AttributeError, ImportError, RuntimeError) as problem:  # an attribute of a library that is not there
         raise no_gl(problem) from problem
 
 
@@ -46,8 +47,10 @@ def make_context(width: int, height: int) -> Any:
     try:
         # By name: had someone imported mujoco before us, its own choice would have fallen on a screen.
         maker = importlib.import_module(f"mujoco.{backend}") if backend in ("egl", "osmesa") else mujoco
-        context = maker.GLContext(width, height)
-        context.make_current()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # GLFW, where it finds no screen, warns before it fails
+            context = maker.GLContext(width, height)
+            context.make_current()
     except Exception as problem:  # PyOpenGL, ctypes and drivers raise what they like
         raise no_gl(problem) from problem
     return context
@@ -56,7 +59,7 @@ def make_context(width: int, height: int) -> Any:
 def no_gl(problem: Exception | str) -> InputError:
     chosen = os.environ.get("MUJOCO_GL")
     remedy = "Install libegl1 and libegl-mesa0 (Debian, Ubuntu: apt-get install libegl1 libegl-mesa0), or libosmesa6."
-    if chosen:
+    if chosen is not None:
         remedy += f" Or unset MUJOCO_GL, which is {chosen!r}."
     return InputError(
         "rendering of scenes",

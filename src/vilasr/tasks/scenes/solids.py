@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vilasr.tasks.scenes.world import Opening, Rgb, Room, Scene, SceneObject, Vec2, Vec3
+    from vilasr.tasks.scenes.world import Opening, Part, Rgb, Room, Scene, SceneObject, Vec2, Vec3
 
 WALL_THICKNESS = 0.1
 _DAYLIGHT: Rgb = (1.0, 1.0, 1.0)
@@ -28,7 +28,9 @@ _WHITE: Rgb = (0.93, 0.93, 0.92)
 _DOORS: tuple[Rgb, ...] = ((0.92, 0.91, 0.88), (0.55, 0.37, 0.22), (0.40, 0.26, 0.16), (0.42, 0.50, 0.55))
 _BRASS: Rgb = (0.75, 0.62, 0.30)
 
-_PATTERN = {Finish.WOOD: "grain", Finish.FABRIC: "fabric"}
+_PAINTED = 0.7
+"""Wood is painted where each of red, green and blue is at least this: no wood is white of its own, and the dark lines
+of a grain would make it grey."""
 _SHINE = {Finish.GLOSSY: 0.45, Finish.METAL: 0.6, Finish.WOOD: 0.08}
 
 
@@ -94,9 +96,19 @@ def _object(thing: SceneObject, label: int) -> Iterator[Solid]:
             axes=turn @ rotation(part.euler),
             color=part.color,
             label=label,
-            pattern=_PATTERN.get(part.finish),
+            pattern=_pattern(part),
             shine=_SHINE.get(part.finish, 0.0),
         )
+
+
+def _pattern(part: Part) -> str | None:
+    if part.finish is Finish.WOOD:
+        return _wood(part.color)
+    return "fabric" if part.finish is Finish.FABRIC else None
+
+
+def _wood(color: Rgb) -> str:
+    return "paint" if min(color) >= _PAINTED else "grain"
 
 
 def _floor_and_ceiling(scene: Scene) -> Iterator[Solid]:
@@ -221,10 +233,10 @@ def _frame(wall: _Wall, opening: Opening, color: Rgb, *, depth: Vec2) -> Iterato
 def _door(wall: _Wall, opening: Opening, color: Rgb) -> Iterator[Solid]:
     left, right = _span(opening)
     yield from _frame(wall, opening, darker(color, 0.2), depth=(-0.035, 0.0))
-    yield wall.block((left, right), (-0.02, 0.0), (0.0, opening.height), color, pattern="grain")
+    yield wall.block((left, right), (-0.02, 0.0), (0.0, opening.height), color, pattern=_wood(color))
     panel = darker(color, 0.1)
     for low, high in ((0.2, 0.9), (1.05, opening.height - 0.15)):
-        yield wall.block((left + 0.13, right - 0.13), (-0.028, 0.0), (low, high), panel, pattern="grain")
+        yield wall.block((left + 0.13, right - 0.13), (-0.028, 0.0), (low, high), panel, pattern=_wood(panel))
     yield wall.block((right - 0.13, right - 0.07), (-0.08, 0.0), (0.97, 1.03), _BRASS, shine=0.6)
 
 

@@ -57,6 +57,11 @@ def _grain(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(0.88 + 0.05 * fine + 0.05 * wide + 0.03 * np.sin(7 * wide))
 
 
+def _paint(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Painted wood: its grain hardly shows, so that white stays white."""
+    return np.asarray(0.975 + 0.012 * _smooth_noise(rng, 1.0, 40) + 0.006 * _smooth_noise(rng, 9, 60))
+
+
 def _planks(rng: np.random.Generator) -> NDArray[np.float64]:
     """Boards along y: eight side by side, each with two butt joints."""
     width = SIDE // 8
@@ -143,6 +148,7 @@ PATTERNS = {
     "grain": Pattern(_grain, 0.6),
     "fabric": Pattern(_fabric, 0.25),
     "outdoors": Pattern(_outdoors, None),
+    "paint": Pattern(_paint, 0.6),
 }
 FLOORS = ("planks", "planks", "tiles", "checks", "carpet", "plain")
 """Patterns that a floor may have, the usual ones twice."""

@@ -28,6 +28,8 @@ _CELL = 0.3
 _CLEAR_OF_WALLS, _CLEAR_OF_THINGS, _CLEAR_OF_CORNERS = 0.35, 0.25, 0.2
 _TALL = 1.1
 """What is higher than this hides what is behind it, m."""
+_RAY_STEPS = np.arange(0.1, 2.0, 0.05)
+"""m from the middle of a table at which it is tried whether a camera fits."""
 _APART = 0.8
 """m between two of several views, where the room allows."""
 _NUM_CANDIDATES = 10
@@ -145,7 +147,7 @@ def _around_table(scene: Scene, rng: random.Random, size: tuple[int, int], azimu
     """From near `azimuth` on a circle about the table, as far out as the room allows."""
     table = scene.objects[0]
     center = table.position[:2]
-    rays = [_ray(scene.rooms[0], center, azimuth + turn) for turn in (0.0, 0.3, -0.3, 0.6, -0.6, 1.0, -1.0, 1.5, -1.5)]
+    rays = _rays(scene.rooms[0], center, [azimuth + turn for turn in (0.0, 0.3, -0.3, 0.6, -0.6, 1.0, -1.0, 1.5, -1.5)])
     azimuth, room = next((ray for ray in rays if ray[1] > 0.95), max(rays, key=lambda ray: ray[1]))
     away, rise = min(room, rng.uniform(1.0, 1.7)), rng.uniform(0.45, 1.0)
     x, y, z = *center, table.size[2]
@@ -154,15 +156,15 @@ def _around_table(scene: Scene, rng: random.Random, size: tuple[int, int], azimu
     return look_at(position, target, fovy=rng.uniform(50.0, 62.0), size=size)
 
 
-def _ray(room: Room, start: Vec2, azimuth: float) -> Vec2:
-    """(azimuth, m that a camera can go that way from `start` without coming near a wall)."""
-    steps = np.arange(0.1, 2.0, 0.05)
-    points = np.array(start) + steps[:, None] * (math.cos(azimuth), math.sin(azimuth))
-    clear = np.min([_to_side(points, *side) for side in sides(room.outline)], axis=0) >= _CLEAR_OF_CORNERS
-    blocked = np.flatnonzero(~clear)
-    return azimuth, float(
-        steps[blocked[0] - 1] if len(blocked) and blocked[0] else steps[-1] if not len(blocked) else 0.1
-    )
+def _rays(room: Room, start: Vec2, azimuths: Sequence[float]) -> list[Vec2]:
+    """Of each, (azimuth, m that a camera can go that way from `start` without coming near a wall)."""
+    headings = np.array([(math.cos(azimuth), math.sin(azimuth)) for azimuth in azimuths])
+    points = np.array(start) + _RAY_STEPS[:, None] * headings[:, None]
+    near = np.zeros(points.shape[:2], bool)
+    for side in sides(room.outline):
+        near |= (_to_side(points.reshape(-1, 2), *side) < _CLEAR_OF_CORNERS).reshape(near.shape)
+    free = np.where(near.any(axis=1), near.argmax(axis=1) - 1, len(_RAY_STEPS) - 1).clip(0)
+    return list(zip(azimuths, _RAY_STEPS[free].tolist(), strict=True))
 
 
 def _quality(scene: Scene, camera: Camera) -> float:

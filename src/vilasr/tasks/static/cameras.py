@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.scenes.camera import Camera, look_at
 from vilasr.tasks.scenes.geometry import contains, polygon_distance, sides
+from vilasr.tasks.scenes.sight import MIN_SHOWN
 
 if TYPE_CHECKING:
     import random
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 CLEAR_OF_WALLS = 0.3
 CLEAR_OF_THINGS = 0.15
 """m around a camera."""
-_NUM_TRIES = 8
+_NUM_TRIES = 16
 
 
 def opposite_camera(
     scene: Scene, camera: Camera, one: SceneObject, other: SceneObject, rng: random.Random
 ) -> Camera | None:
-    """One that looks at two things from about the other side; None where none of a few such places is free."""
+    """One that looks at two things from about the other side, both in its picture; None where none of a few such places
+    is free."""
     x, y, z = ((a + b) / 2 for a, b in zip(one.center, other.center, strict=True))
     dx, dy = x - camera.position[0], y - camera.position[1]
     for _ in range(_NUM_TRIES):
@@ -30,8 +32,21 @@ def opposite_camera(
         cos, sin = scale * math.cos(turn), scale * math.sin(turn)
         place = (x + cos * dx - sin * dy, y + sin * dx + cos * dy, camera.position[2])
         if is_free(scene, place):
-            return look_at(place, (x, y, z), fovy=camera.fovy, size=camera.size)
+            back = look_at(place, (x, y, z), fovy=camera.fovy, size=camera.size)
+            if _is_in_picture(back, one) and _is_in_picture(back, other):
+                return back
     return None
+
+
+def _is_in_picture(camera: Camera, thing: SceneObject) -> bool:
+    """Whether most of a thing would be seen, were nothing in the way: cheaper than looking."""
+    whole = camera.bounds_px(thing.box)
+    if whole is None:
+        return False
+    x1, y1, x2, y2 = whole
+    width = min(x2, camera.size[0]) - max(x1, 0)
+    height = min(y2, camera.size[1]) - max(y1, 0)
+    return min(width, height) > 0 and width * height >= MIN_SHOWN * (x2 - x1) * (y2 - y1)
 
 
 def low_camera(scene: Scene, table: SceneObject, size: tuple[int, int], rng: random.Random) -> Camera | None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.scenes.catalogue import CLASSES
 from vilasr.tasks.scenes.geometry import contains, polygon_distance
+from vilasr.tasks.scenes.rooms import kept_free
 from vilasr.tasks.scenes.shapes import bounds
 from vilasr.tasks.scenes.world import FLOOR, Part, Scene, SceneObject, Vec2, Vec3
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from vilasr.tasks.scenes.geometry import OrientedBox
 
 _TOUCH = 0.002
 """Overlaps up to this are contact, m."""
@@ -88,17 +91,20 @@ def _carries(scene: Scene, thing: SceneObject) -> bool:
 def _with(scene: Scene, changed: Sequence[SceneObject], *, around: SceneObject | None = None) -> Scene | None:
     """The scene with some things replaced by name; None where one of them does not fit.
 
-    A changed thing must lie within the room, or on what it stands on, and meet no other thing; `around` is one whose
-    box it may share, having been tested by parts.
+    A changed thing must lie within the room, clear of its doors, or on what it stands on, and meet no other thing;
+    `around` is one whose box it may share, having been tested by parts.
     """
     by_name = {thing.name: thing for thing in changed}
     objects = tuple(by_name.get(thing.name, thing) for thing in scene.objects)
     new = replace(scene, objects=objects)
+    free = [box for room in scene.rooms for box in kept_free(room)]
     for thing in changed:
         ground = [room.outline for room in scene.rooms] if thing.support == FLOOR else [_top(new, thing)]
         if ground and not any(all(contains(area, corner) for corner in thing.box.footprint()) for area in ground):
             return None
-        if any(_meet(thing, each) for each in objects if each is not thing and each is not around):
+        if thing.support == FLOOR and any(_meet(thing.box, box) for box in free):
+            return None
+        if any(_meet(thing.box, each.box) for each in objects if each is not thing and each is not around):
             return None
     return new
 
@@ -107,11 +113,10 @@ def _top(scene: Scene, thing: SceneObject) -> tuple[Vec2, ...]:
     return scene.named(thing.support).box.footprint()
 
 
-def _meet(one: SceneObject, other: SceneObject) -> bool:
-    """Whether their boxes share more than a touch."""
-    low = max(one.position[2], other.position[2])
-    high = min(one.position[2] + one.size[2], other.position[2] + other.size[2])
-    return high - low > _TOUCH and polygon_distance(one.box.footprint(-_TOUCH), other.box.footprint()) == 0.0
+def _meet(one: OrientedBox, other: OrientedBox) -> bool:
+    """Whether two boxes share more than a touch."""
+    high = (one.size[2] + other.size[2]) / 2 - abs(one.center[2] - other.center[2])
+    return high > _TOUCH and polygon_distance(one.footprint(-_TOUCH), other.footprint()) == 0.0
 
 
 def _is_sheltered(thing: SceneObject, over: SceneObject) -> bool:

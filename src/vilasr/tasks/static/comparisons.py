@@ -47,7 +47,7 @@ NEARER_OBJECT_TEXTS = (
 SIZE_TEXTS = (
     "Which is larger by its longest side, the {one} or the {other}?",
     "Comparing their longest sides, which is bigger: the {one} or the {other}?",
-    "Which has the longer longest side in reality, the {one} or the {other}?",
+    "Which is longer along its longest side in reality, the {one} or the {other}?",
     "Of the {one} and the {other}, which measures more along its longest side?",
 )
 SUPPORT_TEXTS = (
@@ -188,6 +188,8 @@ def _support(look: Look, one: str, other: str, where: str, text: str) -> Questio
     thing, table = look.scene.named(one), look.scene.named(other)
     options, answer = ordered(where, ("on it", "under it"))
     what = where.removesuffix(" it")
+    one_is, other_is = look.phrases[one], look.phrases[other]
+    foot = f"at the top of the {other_is}" if what == "on" else f"on the floor, below the top of the {other_is}"
     return Question(
         look=look,
         text=text,
@@ -196,8 +198,8 @@ def _support(look: Look, one: str, other: str, where: str, text: str) -> Questio
         plan=Plan(
             steps=(look.boxes((thing, table)),),
             concludes=(
-                f"The {look.phrases[one]} is {what} the {look.phrases[other]}.",
-                f"Its foot is {'at the top' if what == 'on' else 'on the floor, below the top'}: it is {where}.",
+                f"The {one_is} is {what} the {other_is}.",
+                f"The foot of the {one_is} is {foot}: it is {where}.",
             ),
         ),
         truth={"objects": look.facts((thing, table)), "value": what},

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vilasr.tasks.asking.plan import PlannedMark, Step
-from vilasr.tasks.asking.words import sentence, uniquely_named
+from vilasr.tasks.asking.words import listed, uniquely_named
+from vilasr.tasks.scenes.sight import is_well_visible
 from vilasr.types import Box, Line
 
 if TYPE_CHECKING:
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
     from vilasr.tasks.scenes.camera import Camera
     from vilasr.tasks.scenes.world import Scene, SceneObject, View
     from vilasr.types import Json, Point, Size
-
-MIN_SHOWN = 0.5
-"""How much of an object must be in view (`View.shown`): less, and its middle is guesswork."""
-MIN_AREA = 0.0025
-"""The least share of the picture's pixels that shows it: 125 of 224 x 224."""
-MIN_SIDE_PX = 8
-"""The least width and height of its visible box."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,15 +39,8 @@ class Look:
         return self.view.camera.size
 
     def is_clear(self, thing: SceneObject) -> bool:
-        """Whether it is seen well: by share of its box, by pixels, by the sides of its visible box."""
-        if thing.name not in self.view.boxes_px:
-            return False
-        x1, y1, x2, y2 = self.view.boxes_px[thing.name]
-        return (
-            min(x2 - x1, y2 - y1) >= MIN_SIDE_PX
-            and self.view.pixels[thing.name] >= MIN_AREA * self.size[0] * self.size[1]
-            and self.view.shown(thing) >= MIN_SHOWN
-        )
+        """Whether it is seen well, by the thresholds of `scenes.sight`."""
+        return is_well_visible(self.view, self.scene, thing)
 
     def can_be_asked(self, thing: SceneObject) -> bool:
         return thing.name in self.phrases and self.is_clear(thing)
@@ -92,10 +79,11 @@ class Look:
     def boxes(self, things: Sequence[SceneObject]) -> Step:
         """The turn that finds things by name."""
         phrases = [self.phrases[thing.name] for thing in things]
-        at = [f"the {phrase} is at {{{number}}}" for number, phrase in enumerate(phrases)]
-        short = ", ".join(f"{phrase} {{{number}}}" for number, phrase in enumerate(phrases))
+        places = [f"{{{number}}}" for number in range(len(things))]
+        short = ", ".join(f"{phrase} {place}" for phrase, place in zip(phrases, places, strict=True))
+        at = listed([f"{phrase} at {place}" for phrase, place in zip(phrases, places, strict=True)])
         return Step(
-            says=(sentence(", ".join(at)) + ".", f"I see {short}.", sentence(f"{short}.")),
+            says=(f"I see {short}.", f"I see {at}.", f"The picture shows {at}."),
             marks=tuple(self.box(thing) for thing in things),
         )
 

@@ -86,7 +86,7 @@ def depth(stage: Stage, rng: random.Random) -> Question | None:
         answer=far,
         plan=Plan(
             steps=(look.boxes((thing,)),),
-            concludes=(f"Its middle is about {far} m away.", f"The {what} is {far} m deep in the view."),
+            concludes=(f"Its middle is about {far} m away.", f"The middle of the {what} is at a depth of {far} m."),
         ),
         truth={"objects": look.facts((thing,)), "value": look.depth(thing)},
     )
@@ -104,7 +104,7 @@ def distance(stage: Stage, rng: random.Random) -> Question | None:
     one, other = rng.sample(rng.choice(pairs), 2)
     words = [look.phrases[thing.name] for thing in (one, other)]
     gap = distance_between(one.box, other.box)
-    says = (f"The line joins {listed(words)}.", f"Between {listed(words)} lies this gap.")
+    says = (f"The line joins {listed(words)}.", f"This is the gap between {listed(words)}.")
     return Question(
         look=look,
         text=rng.choice(DISTANCE_TEXTS).format(one=words[0], other=words[1]),

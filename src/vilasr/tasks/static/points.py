@@ -110,7 +110,7 @@ def _nearest_point(look: Look, points: Sequence[Point], depths: Sequence[float],
         answer=answer,
         plan=Plan(
             steps=(Step(says=(f"{found}.", f"The points are {found}."), marks=marks),),
-            concludes=(f"About {far}: {answer} is nearest.", f"{far}. The least is {answer}."),
+            concludes=(f"{far}: {answer} is nearest.", f"The depths are about {far}. That of {answer} is the least."),
         ),
         truth={"points_px": [list(point) for point in points], "value": depths},
         dots=tuple((point, name) for point, name in zip(points, LETTERS, strict=True)),

@@ -1,22 +1,26 @@
 """Questions about two things as a camera sees them: which is on the left, in front, nearer to the camera.
 
-Margins, below which nothing is asked:
+Nothing is asked of two things one of which is above the other: an apple on a desk is neither left of it nor nearer.
+Margins, below which nothing is asked either:
 
-- left or right: the middles of both the visible boxes and the whole boxes differ by LEFT_RIGHT of the picture's width;
+- left or right: neither visible box spans the other's width; the middles of both the visible boxes and the whole boxes
+  differ by LEFT_RIGHT of the picture's width;
 - in front or behind, nearer to the camera: the farther centre is farther by NEARER_CAMERA, the farther front by
   NEARER_FRONT, as shares of the nearer one.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import permutations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import ordered
 from vilasr.tasks.asking.plan import Plan
 from vilasr.tasks.asking.words import metres
+from vilasr.tasks.scenes.geometry import stand_apart
+from vilasr.tasks.scenes.sight import can_be_sided
 from vilasr.tasks.static.cameras import opposite_camera
-from vilasr.tasks.static.look import MIN_SHOWN
 from vilasr.tasks.static.question import Question, by_lot, less, shorter
 
 if TYPE_CHECKING:
@@ -41,9 +45,9 @@ LEFT_RIGHT_TEXTS = (
 )
 FRONT_BEHIND_TEXTS = (
     "Seen from the camera, is the {one} in front of the {other} or behind it?",
-    "Along the line of sight, does the {one} come before or after the {other}?",
+    "Along the line of sight, where is the {one}: in front of the {other} or behind it?",
     "Is the {one} in front of or behind the {other}, as the camera looks?",
-    "From this view, is the {one} in front of the {other} or further back?",
+    "From this view, does the {one} stand in front of the {other} or behind it?",
 )
 NEARER_CAMERA_TEXTS = (
     "Which is nearer to the camera, the {one} or the {other}?",
@@ -58,15 +62,17 @@ def left_right(stage: Stage, rng: random.Random) -> Question | None:
     look = stage.look()
     width = look.size[0]
     places = {}
-    for thing in look.askable():
+    things = look.askable()
+    for thing in things:
         whole = look.view.camera.project(thing.center)
         if whole is not None:
             places[thing.name] = (look.middle_px(thing)[0], whole[0])
     pairs = [
         (one, other)
-        for one, other in permutations([thing for thing in look.askable() if thing.name in places], 2)
+        for one, other in permutations([thing for thing in things if thing.name in places], 2)
         if min(abs(a - b) for a, b in zip(places[one.name], places[other.name], strict=True)) >= LEFT_RIGHT * width
         and (places[one.name][0] < places[other.name][0]) == (places[one.name][1] < places[other.name][1])
+        and can_be_sided(look.view, one, other)
     ]
     if not pairs:
         return None
@@ -92,7 +98,7 @@ def left_right(stage: Stage, rng: random.Random) -> Question | None:
 
 
 def front_behind(stage: Stage, rng: random.Random) -> Question | None:
-    found = _seen_both_ways(stage, rng, lambda look, thing: look.depth(thing))
+    found = _seen_both_ways(stage, rng, lambda camera, thing: camera.depth(thing.center))
     if found is None:
         return None
     one, other, worlds = found
@@ -126,7 +132,7 @@ def _front_behind(look: Look, one: SceneObject, other: SceneObject, text: str) -
 
 
 def nearer_camera(stage: Stage, rng: random.Random) -> Question | None:
-    found = _seen_both_ways(stage, rng, lambda look, thing: look.range(thing))
+    found = _seen_both_ways(stage, rng, lambda camera, thing: math.dist(camera.position, thing.center))
     if found is None:
         return None
     one, other, worlds = found
@@ -153,7 +159,7 @@ def _nearer_camera(look: Look, one: SceneObject, other: SceneObject, text: str) 
 
 
 def _seen_both_ways(
-    stage: Stage, rng: random.Random, measure: Callable[[Look, SceneObject], float]
+    stage: Stage, rng: random.Random, measure: Callable[[Camera, SceneObject], float]
 ) -> tuple[SceneObject, SceneObject, tuple[Look, Look]] | None:
     """Two things, a look at them with the first nearer and one with the second nearer."""
     for _ in range(_NUM_LOOKS):
@@ -162,7 +168,7 @@ def _seen_both_ways(
         rng.shuffle(pairs)
         for one, other in [pair for pair in pairs if _is_nearer_clearly(look, *pair, measure)][:_NUM_PAIRS]:
             camera = opposite_camera(stage.scene, look.view.camera, one, other, rng)
-            if camera is None or not all(_is_in_picture(camera, thing) for thing in (one, other)):
+            if camera is None or measure(camera, one) < (1 + NEARER_CAMERA) * measure(camera, other):
                 continue
             back = stage.look_at(stage.scene, camera)
             if back.is_clear(one) and back.is_clear(other) and _is_nearer_clearly(back, other, one, measure):
@@ -171,20 +177,12 @@ def _seen_both_ways(
     return None
 
 
-def _is_in_picture(camera: Camera, thing: SceneObject) -> bool:
-    """Whether most of a thing would be seen, were nothing in the way: cheaper than looking."""
-    whole = camera.bounds_px(thing.box)
-    if whole is None:
-        return False
-    x1, y1, x2, y2 = whole
-    width = min(x2, camera.size[0]) - max(x1, 0)
-    height = min(y2, camera.size[1]) - max(y1, 0)
-    return min(width, height) > 0 and width * height >= MIN_SHOWN * (x2 - x1) * (y2 - y1)
-
-
 def _is_nearer_clearly(
-    look: Look, one: SceneObject, other: SceneObject, measure: Callable[[Look, SceneObject], float]
+    look: Look, one: SceneObject, other: SceneObject, measure: Callable[[Camera, SceneObject], float]
 ) -> bool:
-    return measure(look, other) >= (1 + NEARER_CAMERA) * measure(look, one) and look.front(other) >= (
-        1 + NEARER_FRONT
-    ) * look.front(one)
+    camera = look.view.camera
+    return (
+        measure(camera, other) >= (1 + NEARER_CAMERA) * measure(camera, one)
+        and stand_apart(one.box, other.box)
+        and look.front(other) >= (1 + NEARER_FRONT) * look.front(one)
+    )

@@ -71,14 +71,15 @@ class StaticTask:
 
     Options: `question` (a type; mixed: all equally), `kind` of scene (any: rooms and table tops equally), `size`.
 
-    Objects are asked about where they are seen well (thresholds in `look`) and where nothing else in the scene has the
-    same name; how clear an answer must be is said at the head of `relations`, `comparisons`, `points` and `numbers`.
+    Objects are asked about where they are seen well (thresholds in `scenes.sight`) and where nothing else in the scene
+    has the same name; how clear an answer must be is said at the head of `relations`, `comparisons`, `points` and
+    `numbers`.
     Depths are to the middle of an object's box along the line of sight, distances between the closest points of two
     boxes, sizes the longest side of a box.
     """
 
     name = "static"
-    version = 1
+    version = 2
 
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] | None = None) -> Sample:
         """Sample `index` of a split.

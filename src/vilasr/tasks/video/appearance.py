@@ -23,7 +23,7 @@ _NUM_THINGS = 4
 
 _TEXTS = (
     "In which order do these come into the video for the first time: {things}?",
-    "The video shows {things}. Which of them is seen first, and which after it?",
+    "The video shows {things}. In which order are they first seen?",
     "Sort these by the moment they first appear in the video: {things}.",
     "What is the order of first appearance of {things}?",
 )
@@ -46,7 +46,7 @@ def appearance_order(footage: Footage, rng: random.Random) -> Asked | None:
     right = tuple(sorted(chosen, key=lambda name: chosen[name].frame))
     wrong = rng.sample([order for order in permutations(right) if order != right], 3)
     options, answer = shuffled(_said(right, footage), [_said(order, footage) for order in wrong], rng)
-    seen = ", ".join(f"{phrases[name]} in image {chosen[name].frame}" for name in right)
+    seen = ", ".join(f"the {phrases[name]} in image {chosen[name].frame}" for name in right)
     return Asked(
         text=rng.choice(_TEXTS).format(things=listed([phrases[name] for name in chosen])),
         options=options,

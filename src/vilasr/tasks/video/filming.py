@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vilasr.errors import InvariantError
+from vilasr.errors import InputError
 from vilasr.tasks.scenes.layout import make_room_scene
 from vilasr.tasks.scenes.render import renderer_for
 from vilasr.tasks.scenes.walks import walk
@@ -28,15 +28,16 @@ _MAX_SCENES = 300
 
 
 def film(
-    ask: Asker, *, rooms: int | None, num_frames: int, size: tuple[int, int], rng: random.Random
+    question: str, ask: Asker, *, rooms: int | None, num_frames: int, size: tuple[int, int], rng: random.Random
 ) -> tuple[Asked, Footage, tuple[Image.Image, ...]]:
     """(question, what the walk shows, its frames). Pictures are drawn only of a walk that is asked about.
 
     Args:
+        question: the type, for the message when there is none.
         rooms: None draws one or two.
 
     Raises:
-        InputError: no driver that can draw.
+        InputError: no driver that can draw; or no question, as in pictures of a few rows or of a few columns.
         MissingExtraError: mujoco is not installed.
     """
     renderer = renderer_for(size)
@@ -49,4 +50,9 @@ def film(
         asked = ask(footage, rng)
         if asked is not None:
             return asked, footage, tuple(renderer.rgb(camera) for camera in cameras)
-    raise InvariantError(f"no question in {_MAX_SCENES} walks through {num_rooms} rooms: {ask}")
+    raise InputError(
+        "options of task video",
+        expected=f"pictures of which a question of {question} can be asked without doubt",
+        got=f"none in {_MAX_SCENES} walks of {num_frames} frames at {size[0]}x{size[1]} px",
+        remedy="Give a larger size, or sides that differ less.",
+    )

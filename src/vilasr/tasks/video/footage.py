@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.words import uniquely_named
+from vilasr.tasks.scenes.sight import is_well_visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vilasr.tasks.scenes.camera import Camera
     from vilasr.tasks.scenes.world import Scene, SceneObject, View
-
-MIN_SHOWN = 0.5
-"""An object is clear on a frame when this much of it is in view (`View.shown`),"""
-MIN_SHARE = 0.0025
-"""and it covers this share of the picture (125 of 224 x 224 pixels),"""
-MIN_SIDE = 0.035
-"""and each side of its visible box is this share of the picture's shorter side (8 of 224 pixels)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +24,7 @@ class Sighting:
         box_px: around its visible pixels, x2 and y2 one past the last.
         pixels: how many of its pixels are visible.
         shown: 0 to 1, see `View.shown`.
-        clear: it is well visible, by the thresholds above.
+        clear: it is well visible, by the thresholds of `scenes.sight`.
     """
 
     frame: int
@@ -72,7 +66,7 @@ def footage_of(scene: Scene, views: Sequence[View]) -> Footage:
     seen: dict[str, tuple[Sighting, ...]] = {}
     for thing in scene.objects:
         found = tuple(
-            _sighting(thing, frame, view) for frame, view in enumerate(views, 1) if view.pixels.get(thing.name)
+            _sighting(scene, thing, frame, view) for frame, view in enumerate(views, 1) if view.pixels.get(thing.name)
         )
         if found:
             seen[thing.name] = found
@@ -87,13 +81,11 @@ def footage_of(scene: Scene, views: Sequence[View]) -> Footage:
     )
 
 
-def _sighting(thing: SceneObject, frame: int, view: View) -> Sighting:
-    width, height = view.camera.size
-    x1, y1, x2, y2 = view.boxes_px[thing.name]
-    pixels, shown = view.pixels[thing.name], view.shown(thing)
-    clear = (
-        shown >= MIN_SHOWN
-        and pixels >= MIN_SHARE * width * height
-        and min(x2 - x1, y2 - y1) >= MIN_SIDE * min(width, height)
+def _sighting(scene: Scene, thing: SceneObject, frame: int, view: View) -> Sighting:
+    return Sighting(
+        frame=frame,
+        box_px=view.boxes_px[thing.name],
+        pixels=view.pixels[thing.name],
+        shown=view.shown(thing),
+        clear=is_well_visible(view, scene, thing),
     )
-    return Sighting(frame=frame, box_px=(x1, y1, x2, y2), pixels=pixels, shown=shown, clear=clear)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.plan import PlannedMark, Step
+from vilasr.tasks.asking.words import joined, listed
 from vilasr.types import Box
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ GOOD = 0.9
 
 
 def box_steps(
-    footage: Footage, labels: Mapping[str, str], *, fixed: Mapping[str, Sighting] | None = None
+    footage: Footage,
+    labels: Mapping[str, str],
+    *,
+    fixed: Mapping[str, Sighting] | None = None,
+    numbered: bool = False,
 ) -> list[Step]:
     """One turn for each frame that matters, in the order of the video: boxes on the named objects.
 
@@ -28,6 +33,7 @@ def box_steps(
         labels: by name of object, what it is called on its box and in the thought.
         fixed: by name, where it must be marked. For the rest, the fewest frames are taken that show all of them about
             as well as any do; marks on any other frame where they are clear count as much.
+        numbered: the labels are "chair 1", "chair 2", which take no article.
     """
     places = dict(fixed) if fixed is not None else fewest_frames(footage, tuple(labels))
     frames = sorted({sighting.frame for sighting in places.values()})
@@ -35,7 +41,8 @@ def box_steps(
     for frame in frames:
         names = sorted((name for name in places if places[name].frame == frame), key=lambda name: places[name].box_px)
         marks = tuple(_mark(footage, places[name], labels[name], also=fixed is None, name=name) for name in names)
-        steps.append(Step(says=_ways_to_say(frame, [labels[name] for name in names]), marks=marks))
+        says = _ways_to_say(frame, [labels[name] for name in names], numbered=numbered)
+        steps.append(Step(says=says, marks=marks))
     return steps
 
 
@@ -70,6 +77,8 @@ def _box(sighting: Sighting, label: str) -> Box:
     return Box(image_index=sighting.frame, box_px=(float(x1), float(y1), float(x2), float(y2)), label=label)
 
 
-def _ways_to_say(frame: int, labels: Sequence[str]) -> tuple[str, ...]:
-    placed = ", ".join(f"{label} {{{number}}}" for number, label in enumerate(labels))
-    return (f"Image {frame}: {placed}.", f"In image {frame} I find {placed}.", f"Image {frame} shows {placed}.")
+def _ways_to_say(frame: int, labels: Sequence[str], *, numbered: bool) -> tuple[str, ...]:
+    short = ", ".join(f"{label} {{{number}}}" for number, label in enumerate(labels))
+    at = [f"{label} at {{{number}}}" for number, label in enumerate(labels)]
+    placed = joined(at) if numbered else listed(at)
+    return (f"Image {frame}: {short}.", f"In image {frame} I find {placed}.", f"Image {frame} shows {placed}.")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import metres, plural
+from vilasr.tasks.asking.words import metres, plural, sentence
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.video.asked import Asked
 from vilasr.tasks.video.marking import MAX_FRAMES, box_steps, fewest_frames
-from vilasr.tasks.video.walls import WallSight, best_walls
+from vilasr.tasks.video.walls import WallSight, as_filmed, best_walls
 from vilasr.types import Line
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Sequence
 
     from vilasr.tasks.scenes.world import Room
     from vilasr.tasks.video.footage import Footage
@@ -30,22 +31,22 @@ _COUNT_TEXTS = (
     "How many {things} can be found here in all? Count each one once.",
 )
 _DISTANCE_TEXTS = (
-    "How far apart are the {one} and the {other}, in meters, from closest point to closest point?",
-    "What is the distance between the {one} and the {other} in meters? Measure between their closest points.",
-    "Measured between the points where they come closest, how many meters lie between the {one} and the {other}?",
-    "Give the gap between the {one} and the {other} in meters, from the nearest point of one to that of the other.",
+    "How far apart are the {one} and the {other}, in metres, from closest point to closest point?",
+    "What is the distance between the {one} and the {other} in metres? Measure between their closest points.",
+    "Measured between the points where they come closest, how many metres lie between the {one} and the {other}?",
+    "Give the gap between the {one} and the {other} in metres, from the nearest point of one to that of the other.",
 )
 _SIZE_TEXTS = (
-    "How long is the longest side of the {one} (its width, depth or height), in centimeters?",
-    "What does the {one} measure along its longest dimension, in centimeters?",
-    "Take the largest of width, depth and height of the {one}: how many centimeters is it?",
-    "How many centimeters long is the {one} in its longest direction, upright or across?",
+    "How long is the longest side of the {one} (its width, depth or height), in centimetres?",
+    "What does the {one} measure along its longest dimension, in centimetres?",
+    "Take the largest of width, depth and height of the {one}: how many centimetres is it?",
+    "How many centimetres long is the {one} in its longest direction, upright or across?",
 )
 _ROOM_TEXTS = (
-    "What is the floor area shown in the video, in square meters? If there are two rooms, add them.",
-    "How many square meters does the room have? Take two rooms together if there are two.",
-    "Estimate the area of the floor in square meters, over all rooms that the video walks through.",
-    "How large is this place in square meters of floor (the sum, if there is more than one room)?",
+    "What is the floor area shown in the video, in square metres? If there are two rooms, add them.",
+    "How many square metres does the room have? Take two rooms together if there are two.",
+    "Estimate the area of the floor in square metres, over all rooms that the video walks through.",
+    "How large is this place in square metres of floor (the sum, if there is more than one room)?",
 )
 
 
@@ -63,7 +64,8 @@ def counting(footage: Footage, rng: random.Random) -> Asked | None:
     category = rng.choice(sorted(whole))
     places = fewest_frames(footage, [thing.name for thing in whole[category]])
     names = tuple(sorted(places, key=lambda name: (places[name].frame, places[name].box_px)))
-    steps = box_steps(footage, {name: f"{category} {number}" for number, name in enumerate(names, 1)})
+    labels = {name: f"{category} {number}" for number, name in enumerate(names, 1)}
+    steps = box_steps(footage, labels, numbered=True)
     if len(steps) > MAX_FRAMES:
         return None
     things = plural(category)
@@ -104,7 +106,7 @@ def absolute_distance(footage: Footage, rng: random.Random) -> Asked | None:
         plan=Plan(
             steps=tuple(box_steps(footage, {one.name: first, other.name: second})),
             concludes=(
-                f"Between the closest points of {first} and {second} there are about {said} m.",
+                f"Between the closest points of the {first} and the {second} there are about {said} m.",
                 f"From the edge of the {first} to the edge of the {second} it is about {said} m.",
             ),
         ),
@@ -139,45 +141,64 @@ def object_size(footage: Footage, rng: random.Random) -> Asked | None:
 
 def room_size(footage: Footage, rng: random.Random) -> Asked | None:
     """The floor area of all rooms, m^2: where the video shows a wall of each direction in each room."""
-    pairs = [best_walls(room, footage.cameras) for room in footage.scene.rooms]
+    rooms = as_filmed(footage.scene.rooms, footage.cameras)
+    pairs = [best_walls(room, footage.cameras) for room in rooms]
     found = [pair for pair in pairs if pair is not None]
     if len(found) < len(pairs):
         return None
-    area = sum(room.area for room in footage.scene.rooms)
+    area = sum(room.area for room in rooms)
     said = f"{area:.1f}"
-    steps = tuple(_wall_step(pair, number, len(found)) for number, pair in enumerate(found, 1))
-    sums = " and ".join(f"{room.area:.1f}" for room in footage.scene.rooms)
-    rooms = f"Rooms of about {sums}, together" if len(found) == 2 else _shape(footage.scene.rooms[0])
     return Asked(
         text=rng.choice(_ROOM_TEXTS),
         answer=said,
         plan=Plan(
-            steps=steps, concludes=(f"{rooms} {said} square meters.", f"That gives {said} square meters in all.")
+            steps=tuple(_wall_step(pair, number, len(found)) for number, pair in enumerate(found, 1)),
+            concludes=_sums(rooms, said),
         ),
-        truth={"value": area, "outlines": [[list(corner) for corner in room.outline] for room in footage.scene.rooms]},
+        truth={"value": area, "outlines": [[list(corner) for corner in room.outline] for room in rooms]},
     )
-
-
-def _shape(room: Room) -> str:
-    return "Length times width is about" if len(room.outline) == 4 else "An L-shape, less than the rectangle: about"
 
 
 def _wall_step(walls: tuple[WallSight, WallSight], number: int, num_rooms: int) -> Step:
     """Lines along the foot of two walls of a room, one of each direction."""
-    prefix = "" if num_rooms == 1 else f"room {number} "
-    marks = tuple(
-        PlannedMark(
-            mark=Line(image_index=wall.frame, start_px=wall.start_px, end_px=wall.end_px, label=f"{prefix}{name} wall")
-        )
-        for name, wall in zip(("long", "short"), walls, strict=True)
-    )
-    long, short = walls
+    prefix, of_room = ("", "") if num_rooms == 1 else (f"room {number} ", f" of room {number}")
+    named = list(zip(("long", "short"), walls, strict=True))
+    at = [f"image {wall.frame} {{{place}}} is {_part(wall)}{wall.length:.2f} m" for place, wall in enumerate(walls)]
+    told = [
+        f"in image {wall.frame} the line {{{place}}} follows {_part(wall)}the {name} wall{of_room}, "
+        f"{wall.length:.2f} m in all"
+        for place, (name, wall) in enumerate(named)
+    ]
     return Step(
-        says=(
-            f"In image {long.frame} the {prefix}long wall runs {{0}}, {metres(long.length)} m; "
-            f"in image {short.frame} the short one {{1}}, {metres(short.length)} m.",
-            f"{prefix}walls: image {long.frame} {{0}} is {metres(long.length)} m, "
-            f"image {short.frame} {{1}} is {metres(short.length)} m.",
+        says=(sentence("; ".join(told)) + ".", sentence(f"{prefix}walls: {', '.join(at)}.")),
+        marks=tuple(
+            PlannedMark(
+                mark=Line(
+                    image_index=wall.frame, start_px=wall.start_px, end_px=wall.end_px, label=f"{prefix}{name} wall"
+                )
+            )
+            for name, wall in named
         ),
-        marks=marks,
     )
+
+
+def _part(wall: WallSight) -> str:
+    return "" if wall.shown == 1 else "part of "
+
+
+def _sums(rooms: Sequence[Room], said: str) -> tuple[str, ...]:
+    """Ways to say how the area follows from the sides. Those are said to a centimetre, or the product would be off."""
+    products = [_product(room) for room in rooms]
+    if len(products) == 1:
+        return (f"{products[0]} square metres.", f"{products[0]}. The floor has {said} square metres.")
+    each = " ".join(f"Room {number}: {product}." for number, product in enumerate(products, 1))
+    return (f"{each} Together {said} square metres.", f"{each} That makes {said} square metres in all.")
+
+
+def _product(room: Room) -> str:
+    """ "5.62 times 4.71 is about 26.5", or "5.62 times 4.71 less a corner of 4.9 is about 21.6"."""
+    xs, ys = zip(*room.outline, strict=True)
+    width, length = sorted((max(xs) - min(xs), max(ys) - min(ys)))
+    missing = length * width - room.area
+    corner = f" less a corner of {missing:.1f}" if len(room.outline) > 4 else ""
+    return f"{length:.2f} times {width:.2f}{corner} is about {room.area:.1f}"

@@ -38,7 +38,7 @@ MAX_STEP_HEIGHT_M = 0.05
 """and what is as flat as this may be walked over."""
 
 _TEXTS = (
-    "A robot stands at the {start} and faces the {first}. It shall get to the {goal} this way: {steps} "
+    "A robot stands at the {start} and faces the {first}. It is to get to the {goal} this way: {steps} "
     "Which turns belong in the gaps? (Over 135 degrees is a turn back.)",
     "You are at the {start}, facing the {first}, and want to reach the {goal}: {steps} "
     "Fill in the missing turns: left, right, or back (more than 135 degrees).",

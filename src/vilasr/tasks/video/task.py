@@ -69,7 +69,7 @@ class VideoTask:
     """
 
     name = "video"
-    version = 1
+    version = 2
 
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] | None = None) -> Sample:
         """Sample `index` of a split.
@@ -78,14 +78,20 @@ class VideoTask:
         is about, in order: name, category, phrase, box) and "truth", by type of question.
 
         Raises:
-            InputError: for an unknown split or option, or a bad value.
+            InputError: for an unknown split or option, or a bad value; for a size, such as 1024x64, at which nothing
+                can be asked; or when nothing can draw.
             MissingExtraError: mujoco is not installed.
         """
         chosen = read_options(tuple(sorted((options or {}).items())))
         rng = generator_for(self.name, self.version, split, seed, index)
         question = question_type(chosen.question, rng)
         asked, footage, images = film(
-            asker_for(question, rng), rooms=chosen.rooms, num_frames=chosen.frames, size=chosen.size, rng=rng
+            question,
+            asker_for(question, rng),
+            rooms=chosen.rooms,
+            num_frames=chosen.frames,
+            size=chosen.size,
+            rng=rng,
         )
         return Sample(
             id=f"{self.name}/{split}/{seed}/{index}",

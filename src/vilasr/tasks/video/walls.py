@@ -11,7 +11,7 @@ import numpy as np
 from vilasr.tasks.scenes.geometry import contains, sides
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,19 +43,23 @@ class WallSight:
     shown: float
 
 
+def as_filmed(rooms: Sequence[Room], cameras: Sequence[Camera]) -> list[Room]:
+    """The rooms in the order in which the walk comes to them."""
+    return sorted(rooms, key=lambda room: next((frame for frame, _ in _inside(room, cameras)), len(cameras) + 1))
+
+
 def best_walls(room: Room, cameras: Sequence[Camera]) -> tuple[WallSight, WallSight] | None:
     """(a longer wall, a shorter one at a right angle to it), each where it is seen best.
 
     None where the walk shows less than MIN_WALL_SHOWN of every wall of a direction.
     """
-    inside = [(frame, camera) for frame, camera in enumerate(cameras, 1) if contains(room.outline, camera.position[:2])]
     best: list[WallSight | None] = [None, None]
     (x1, y1), (x2, y2) = sides(room.outline)[0]
     for side in sides(room.outline):
         (x3, y3), (x4, y4) = side
         cosine = ((x2 - x1) * (x4 - x3) + (y2 - y1) * (y4 - y3)) / math.dist((x1, y1), (x2, y2)) / math.dist(*side)
         across = abs(cosine) < 0.5
-        for frame, camera in inside:
+        for frame, camera in _inside(room, cameras):
             sight = _sight(side, room, frame, camera)
             held = best[across]
             if sight is not None and (held is None or sight.shown * sight.length > held.shown * held.length):
@@ -64,6 +68,13 @@ def best_walls(room: Room, cameras: Sequence[Camera]) -> tuple[WallSight, WallSi
     if one is None or other is None:
         return None
     return (one, other) if one.length >= other.length else (other, one)
+
+
+def _inside(room: Room, cameras: Sequence[Camera]) -> Iterator[tuple[int, Camera]]:
+    """(frame, camera) of those that stand in a room, in order."""
+    for frame, camera in enumerate(cameras, 1):
+        if contains(room.outline, camera.position[:2]):
+            yield frame, camera
 
 
 def _sight(side: tuple[Vec2, Vec2], room: Room, frame: int, camera: Camera) -> WallSight | None:
