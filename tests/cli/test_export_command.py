@@ -97,6 +97,28 @@ def test_export_does_not_touch_a_folder_with_files(mazes, tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
+def test_one_is_told_as_one(mazes, tmp_path, capsys):
+    command = ["export", str(mazes), "--num", "1", "--format"]
+    assert main([*command, "vilasr", "--out", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == f"1 conversation and 1 question in {tmp_path / 'out'}\n"
+    rows = tmp_path / "out" / "rl" / "maze-train.json"
+    assert main(["import", str(rows), "--images", str(tmp_path / "out"), "--out", str(tmp_path / "in")]) == 0
+    assert capsys.readouterr().out == f"1 of 1 row: samples in {tmp_path / 'in'}\n"
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../../evil", "a\\b", "a\nb"])
+def test_import_refuses_a_name_that_an_export_could_not_use(name, tmp_path, capsys):
+    (tmp_path / "rows.json").write_text("[]")
+    assert main(["import", str(tmp_path / "rows.json"), "--name", name, "--out", str(tmp_path / "out")]) == 2
+    assert "name of what is imported: expected a name that a file can have" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_export_of_nothing_names_both_that_it_takes(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "gone"), "--format", "verl", "--out", str(tmp_path / "out")]) == 2
+    assert "gone: expected a dataset folder or a rollout file; got no such file or folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -23,6 +23,7 @@ from vilasr.tasks import TASK_NAMES, task_named
 from vilasr.types import Sample
 
 COMMAND = [sys.executable, "-c", "from vilasr.cli.main import run; run()", "generate", "maze"]
+INTERRUPTED = (130, "\nInterrupted. Give the same command again: it goes on where it stopped.\n")
 
 
 def files_of(folder):
@@ -93,6 +94,11 @@ def test_the_preview_shows_each_type_with_its_drawing(tmp_path, capsys):
     assert all(sample["images"][-1]["marks"] for sample in samples)
     assert "40 of 40 samples: task maze, split train, seed 0, question mixed." in page
     assert not [name for name in files_of(tmp_path) if name.startswith(".")]
+
+
+def test_one_sample_is_no_samples(tmp_path, capsys):
+    assert main(["generate", "marks", "--num", "1", "--out", str(tmp_path / "one")]) == 0
+    assert capsys.readouterr().out == f"1 sample in {tmp_path / 'one'}\n"
 
 
 def test_a_preview_can_be_added_later(tmp_path):
@@ -169,7 +175,7 @@ def test_ctrl_c_ends_all_processes_quietly_and_the_same_command_goes_on(undistur
         helpers = descendants(process)
         assert len(workers_of(process)) == 2
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: every process of the group gets it
-        assert (process.wait(30), process.stderr.read()) == (130, "\nInterrupted.\n")
+        assert (process.wait(30), process.stderr.read()) == INTERRUPTED
         wait_until_gone(helpers)
     assert not list(tmp_path.glob("data/*.parquet"))
     with start(tmp_path) as process:
@@ -182,7 +188,7 @@ def test_ctrl_c_while_workers_start_is_quiet_too(tmp_path):
         while len(workers_of(process)) < 1:
             assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        assert (process.wait(30), process.stderr.read()) == (130, "\nInterrupted.\n")
+        assert (process.wait(30), process.stderr.read()) == INTERRUPTED
 
 
 def test_a_run_that_is_killed_again_and_again_ends_as_if_it_had_not_been(undisturbed, tmp_path):
@@ -229,8 +235,8 @@ def test_a_file_that_may_not_grow_is_told_with_what_is_missing(undisturbed, tmp_
     assert done.returncode == 2
     told = re.fullmatch(
         rf"error: {tmp_path}: expected room on the disk for 200 samples; got (?:file too large|no space left on "
-        r"device) after (\d+); (\d+) are missing, about \d+ kB\. Free some space and give the same command again: it "
-        r"goes on where it stopped\.\n",
+        r"device) after (\d+); (\d+) are missing, about [\d.]+ [kM]B\. Free some space and give the same command "
+        r"again: it goes on where it stopped\.\n",
         done.stderr,
     )
     there, missing = map(int, told.groups())
@@ -260,7 +266,8 @@ def test_a_full_disk_is_told_and_room_makes_the_same_command_go_on(tmp_path):
     assert done.stdout == "first 2\n100 samples in small/maze\nsecond 0\n", done.stderr
     assert re.fullmatch(
         r"error: small/maze: expected room on the disk for 100 samples; got no space left on device after \d+; \d+ are "
-        r"missing, about \d+ kB\. Free some space and give the same command again: it goes on where it stopped\.\n",
+        r"missing, about [\d.]+ [kM]B\. Free some space and give the same command again: it goes on where it "
+        r"stopped\.\n",
         done.stderr,
     )
     assert main(["generate", "maze", "--num", "100", "--out", str(tmp_path / "direct")]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import replace
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ from PIL import Image
 from toys import files_of, info_of, make, refuse_row_20
 
 from vilasr.data import DatasetWriter, read_dataset, write_dataset
-from vilasr.data.dataset import SHARD_ROWS
+from vilasr.data.dataset import SHARD_ROWS, check_name
 from vilasr.data.disk import only_writer, size_text
 from vilasr.data.journal import Journal, journal_path
 from vilasr.data.rows import schema
@@ -108,6 +109,11 @@ def test_text_from_a_dataset_is_no_markup_in_the_card(tmp_path):
     assert """--family-option 'a=$(rm x) '"'"'y'"'"'' --out DIR""" in card
 
 
+def test_the_name_of_a_dataset_is_no_markup_in_the_card(tmp_path):
+    write_dataset(tmp_path, info_of(1, name="[toys](x) <b>"), make)
+    assert "\n# toys x b\n" in (tmp_path / "README.md").read_text()
+
+
 def test_a_damaged_image_is_told_before_a_card_is_written(tmp_path):
     write_dataset(tmp_path, info_of(3), make)
     (tmp_path / "README.md").unlink()
@@ -179,6 +185,32 @@ def test_a_journal_never_gives_more_rows_than_its_shard_has(tmp_path):
         assert [row["id"] for row in journal.rows] == [f"toy/train/0/{row}" for row in range(4)]
 
 
+@pytest.mark.parametrize("num_bytes", [0, 40])
+def test_rows_whose_images_a_power_cut_took_are_made_again(num_bytes, tmp_path):
+    info = info_of(30)
+    write_dataset(tmp_path / "at once", info, make)
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path / "resumed", info, fail_at(10))
+    blue = tmp_path / "resumed" / "images" / f"{content_key(make(2).images[0])}.png"
+    blue.write_bytes(blue.read_bytes()[:num_bytes])
+    made = []
+    write_dataset(tmp_path / "resumed", info, lambda row: made.append(row) or make(row))
+    assert made == list(range(2, 30))
+    assert files_of(tmp_path / "resumed") == files_of(tmp_path / "at once")
+
+
+@pytest.mark.skipif(not hasattr(os, "sync"), reason="the system has no such call")
+def test_the_images_of_a_shard_are_on_the_disk_before_it(tmp_path, monkeypatch):
+    there = []
+
+    def sync():
+        there.append((len(list(tmp_path.glob("images/*.png"))), len(list(tmp_path.glob("data/*.parquet")))))
+
+    monkeypatch.setattr("os.sync", sync)
+    write_dataset(tmp_path, info_of(9), make)
+    assert there == [(4, 0)]
+
+
 def test_what_a_killed_writer_left_is_removed(tmp_path):
     info = info_of(3)
     write_dataset(tmp_path, info, make)
@@ -240,6 +272,23 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
 # --- nothing is trusted -----------------------------------------------------------------------------------------------
 
 KEY = "0" * 64
+BAD_NAMES = ["", ".", "..", "../../evil", "/evil", "a/b", "a/", "..\\evil", "C:evil", "a\0b", "a\nb", " a", "x" * 201]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_a_name_that_no_file_can_have_is_refused(name, tmp_path):
+    with pytest.raises(InputError, match=r"^name of the dataset: expected a name that a file can have"):
+        info_of(3, name=name)
+    write_dataset(tmp_path, info_of(3), make)
+    path = tmp_path / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": name}))
+    with pytest.raises(InputError, match=r"dataset\.json: name of the dataset: expected a name that a file can have"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["maze-train", "rl (1)", "..a", "a.b", "\u8ff7\u8def", "x" * 200])
+def test_all_other_names_are_kept(name):
+    assert check_name(name, "--name") == info_of(1, name=name).name == name
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vilasr.drawing import ImageLimits, content_key, load_image, save_png
+from vilasr.drawing import ImageLimits, content_key, is_whole_png, load_image, save_png
 from vilasr.errors import InputError
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
@@ -271,3 +271,14 @@ def test_a_saved_image_comes_back_and_leaves_no_partial_file(tmp_path):
         save_png(Image.new("HSV", (1, 1)), path)
     assert list(tmp_path.iterdir()) == [path]
     assert content_key(load_image(path)) == content_key(picture)
+
+
+def test_a_file_is_whole_from_its_first_byte_to_its_last(tmp_path):
+    path = tmp_path / "a.png"
+    assert not is_whole_png(path)
+    save_png(Image.new("RGB", (7, 5)), path)
+    assert is_whole_png(path)
+    data = path.read_bytes()
+    for left in (data[:-1], data[:5], b""):
+        path.write_bytes(left)
+        assert not is_whole_png(path)

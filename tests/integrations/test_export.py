@@ -6,8 +6,10 @@ import asyncio
 import io
 import json
 import random
+import shutil
 from dataclasses import replace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -17,7 +19,7 @@ from vilasr.data import read_dataset
 from vilasr.drawing import content_key, load_image
 from vilasr.env import EpisodeConfig, views_of
 from vilasr.errors import InputError
-from vilasr.integrations import ExportOptions, export, open_source
+from vilasr.integrations import FORMATS, ExportOptions, export, open_source
 from vilasr.integrations.conversations import plain
 from vilasr.policies import ScriptedPolicy
 from vilasr.protocol import VILASR, Sizer
@@ -257,10 +259,56 @@ def test_no_more_than_num_samples_are_read(mazes, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nothing", "expected a rollout file; got no such file or directory"),
+        ("nothing", "nothing: expected a dataset folder or a rollout file; got no such file or folder"),
         ("", "expected a folder with dataset.json or rollouts.jsonl, or a rollout file; got a folder with neither"),
     ],
 )
 def test_what_is_neither_dataset_nor_rollouts_is_an_error(name, message, tmp_path):
     with pytest.raises(InputError, match=message):
         open_source(tmp_path / name, on_bad=print)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("name", ["", "..", "../../evil", "a\\b", "a\0b", "a\nb"])
+def test_nothing_is_written_under_a_name_that_leads_out_of_the_folder(name, format_name, mazes, tmp_path):
+    shutil.copytree(mazes, tmp_path / "data")
+    path = tmp_path / "data" / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": name}))
+    with pytest.raises(InputError, match="name of the dataset: expected a name that a file can have"):
+        run(tmp_path / "data", tmp_path / "new" / "out", format_name)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("stem", ["a\nb", "a\\b"])
+def test_a_rollout_file_with_a_name_that_none_of_ours_can_have_is_refused(stem, format_name, tmp_path):
+    file = rollout_file(tmp_path / "rollouts.jsonl", [[ANSWER]], sizer=Sizer())
+    file = file.rename(tmp_path / f"{stem}.jsonl")
+    with pytest.raises(InputError, match=r"^name of '.*jsonl': expected a name that a file can have.*Rename it\.$"):
+        run(file, tmp_path / "out", format_name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_name_is_one_value_of_the_settings_and_no_markup(mazes, tmp_path):
+    shutil.copytree(mazes, tmp_path / "data")
+    path = tmp_path / "data" / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"name": "mazes: <b> #1"}))
+    run(tmp_path / "data", tmp_path / "out", "sharegpt", num=1)
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert readme.startswith("# mazes b 1\n")
+    assert '\ndataset: "mazes: <b> #1"\n' in readme
+
+
+def test_half_a_surrogate_pair_in_a_dataset_costs_no_export(tmp_path):
+    data = make_dataset(tmp_path / "data", num=2, split="test")
+    path = data / "data" / "00000.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[0]["metadata"] = json.dumps(json.loads(rows[0]["metadata"]) | {"question_type": "x\ud800"})
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
+    done, _ = run(data, tmp_path / "out", "parquet")
+    assert done.num_questions == 2
+    assert "| x | 1 |" in (tmp_path / "out" / "README.md").read_text()

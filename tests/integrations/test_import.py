@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -86,6 +87,7 @@ HOSTILE = {
     "no field": (without(ROW, "image_path"), "image_path: no such field"),
     "no question": (without(ROW, "question"), "question: no such field"),
     "wrong type": (ROW | {"answer": {"A": 1}}, "answer: expected text; got {'A': 1}"),
+    "type": (ROW | {"original_question_type": "x\ud800"}, "original_question_type: expected Unicode text; got half"),
     "list": ([ROW], "not an object: list"),
     "text row": ("x", "not an object: str"),
 }
@@ -98,7 +100,9 @@ def test_a_hostile_row_is_rejected_and_the_others_are_imported(take, name):
     assert done.num_imported == 2
     assert list(rejected) == [2]
     assert reason in rejected[2]
-    assert rejected[2].partition(":")[0] in ("image_path", "question", "answer", "not an object")
+    assert rejected[2].partition(":")[0] in (
+        *("image_path", "question", "answer", "original_question_type", "not an object"),
+    )
     assert [sample.id for sample in read_dataset(done.path)[1]] == ["official/1", "official/3"]
     lines = (done.path / "rejected.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [{"row": 2, "reason": rejected[2]}]
@@ -147,7 +151,7 @@ def test_a_thousand_rows_and_one_make_two_shards(take):
         (b"", "got no row"),
         (b"[]", "got no row"),
         (b"\n{}\n{}", "got 2 rows, all rejected; row 2: image_path: no such field"),
-        (b'{"rows": [1]}', "got 1 rows, all rejected; row 1: image_path: no such field"),
+        (b'{"rows": [1]}', "got 1 row, all rejected; row 1: image_path: no such field"),
     ],
 )
 def test_a_file_without_a_good_row_is_an_error_and_leaves_nothing(take, tmp_path, rows, got):
@@ -156,6 +160,34 @@ def test_a_file_without_a_good_row_is_an_error_and_leaves_nothing(take, tmp_path
     assert got in str(error.value)
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
+
+
+@pytest.mark.parametrize("name", ["", "..", "../../evil", "/evil", "a\\b", "a\0b", "a\nb"])
+def test_a_name_that_no_file_can_have_is_refused(name, pictures, tmp_path):
+    def told(*_):
+        raise AssertionError("no row is read")
+
+    with pytest.raises(InputError, match=r"name of what is imported: expected a name .* Give another with --name\."):
+        import_official(
+            io.BytesIO(json.dumps(ROW).encode()), pictures, tmp_path / "out", name=name, on_row=told, on_rejected=told
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_text_of_strangers_is_no_markup_in_the_card(take):
+    kinds = ["| a\n# evil | <script>x</script>", "|\n|", "near"]
+    done, _ = take([ROW | {"original_question_type": kind} for kind in kinds], name="[my](x) `mazes`")
+    card = (done.path / "README.md").read_text()
+    assert "\n# my x mazes\n" in card
+    assert card.endswith("|---|---|\n| a evil script x script | 1 |\n| near | 1 |\n| other | 1 |\n")
+    assert [sample.metadata["question_type"] for sample in read_dataset(done.path)[1]] == kinds
+
+
+def test_the_card_lists_a_hundred_types_and_counts_the_rest(take):
+    done, _ = take([ROW | {"original_question_type": f"kind {number % 120:03d}"} for number in range(240)])
+    lines = (done.path / "README.md").read_text().splitlines()
+    counts = [line for line in lines if line.startswith(("| kind", "| other"))]
+    assert counts == [*(f"| kind {number:03d} | 2 |" for number in range(100)), "| other | 40 |"]
 
 
 def test_the_folder_of_images_must_be_there(take, tmp_path):

@@ -158,6 +158,8 @@ def test_any_list_comes_apart_as_it_was_put_together(values, chunk, indent, plai
         (b'{"a": NaN}', "not JSON: NaN is no number of JSON"),
         (b'{"a": -Infinity}', "not JSON: -Infinity is no number of JSON"),
         (b'{"a": 1e999}', "not JSON: 1e999 is too large a number"),
+        (b'{"a": 1, "b": 2, "a": 3}', "not JSON: the key 'a' is there twice"),
+        (b'{"b": [{"\\u00e9": 1, "\\u00e9": 1}]}', "not JSON: the key '\\xe9' is there twice"),
         (b'{"a": 1', "not JSON: "),
         (b'{"a": %s}' % (b"[" * 100_000), "not JSON: "),
         (b'{"a": %s}' % (b"9" * 5000), "not JSON: "),

@@ -111,10 +111,14 @@ def test_answers_are_read_by_their_type(problem_type, answer, expected):
         ({"answer": True, "problem_type": "numerical"}, "answer: expected text; got True"),
         ({"answer": "many", "problem_type": "numerical"}, "answer: expected one of type number; got 'many'"),
         ({"answer": "", "problem_type": "free-form"}, "answer: expected one of type text; got ''"),
+        ({"original_question_type": 3}, "original_question_type: expected text; got 3"),
+        ({"original_question_type": "x\ud800"}, "original_question_type: expected Unicode text"),
         ({"vilasr": 3}, "vilasr: expected an object as JSON text; got 3"),
         ({"vilasr": "{"}, "vilasr: expected an object as JSON text; got '{'"),
         ({"vilasr": '{"metadata": {"x": NaN}}'}, "vilasr: expected an object as JSON text"),
         ({"vilasr": '{"metadata": []}'}, "vilasr: expected metadata to be an object; got []"),
+        ({"vilasr": '{"metadata": {"question_type": 3}}'}, "question_type: expected text; got 3"),
+        ({"vilasr": '{"metadata": {"question_type": "\\ud800"}}'}, "question_type: expected Unicode text"),
         ({"vilasr": '{"metadata": {}, "id": "x"}'}, "task: no such field"),
         ({"vilasr": '{"metadata": {}, "id": "", "task": "x"}'}, "vilasr: expected an id and a task; got no id"),
     ],
@@ -123,6 +127,11 @@ def test_a_bad_row_is_rejected_with_the_field(changes, reason):
     with pytest.raises(DataError) as error:
         decode(**changes)
     assert str(error.value).startswith(reason)
+
+
+@pytest.mark.parametrize("kind", [None, "", ...])
+def test_a_row_without_a_type_of_question_has_that_of_its_problem(kind):
+    assert decode(original_question_type=kind).metadata["question_type"] == "multiple choice"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, add_seed_option, decimal_number, say, whole_number
+from vilasr.cli.common import DONE, add_seed_option, counted, decimal_number, say, whole_number
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,15 +89,15 @@ def run(args: argparse.Namespace) -> int:
         )
         done = export(source, args.out, options, on_row=progress.advance)
     if num_told:
-        say(f"{num_told} rows or lines could not be used.")
+        say(f"{counted(num_told, 'row')} could not be used.")
     print(summary(done, args.out))
     return DONE
 
 
 def summary(done: Exported, out: str) -> str:
     """ "20 conversations and 20 questions in DIR", and what was left out."""
-    counts = ((done.num_conversations, "conversations"), (done.num_questions, "questions"))
-    written = " and ".join(f"{num:,} {what}" for num, what in counts if num)
+    counts = ((done.num_conversations, "conversation"), (done.num_questions, "question"))
+    written = " and ".join(counted(num, what) for num, what in counts if num)
     lines = [f"{written} in {out}"]
     lines += [f"  left out: {count:,} {reason}" for reason, count in sorted(done.left_out.items())]
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, add_seed_option, whole_number
+from vilasr.cli.common import DONE, add_seed_option, counted, whole_number
 from vilasr.errors import InputError
 from vilasr.tasks import TASK_NAMES
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vilasr.tasks import Task
     from vilasr.types import Rollout, Sample
 
+GO_ON = "Give the same command again: it goes on where it stopped."
 PREVIEW_FILE = "preview.html"
 NUM_PREVIEWED = 60
 ROWS_TO_CHOOSE_FROM = 1000
@@ -83,8 +84,11 @@ def run(args: argparse.Namespace) -> int:
     )
     writer = DatasetWriter(args.out, info)
     with Progress(args.num, "samples", done=writer.num_rows_there) as progress:
-        writer.fill(make, workers=args.workers, on_row=progress.advance)
-    print(f"{args.num:,} samples in {args.out}")
+        try:
+            writer.fill(make, workers=args.workers, on_row=progress.advance)
+        except KeyboardInterrupt as interrupt:
+            raise KeyboardInterrupt(GO_ON) from interrupt
+    print(f"{counted(args.num, 'sample')} in {args.out}")
     if args.preview:
         print(preview(Path(args.out), task))
     return DONE

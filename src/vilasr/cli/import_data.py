@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE
+from vilasr.cli.common import DONE, counted
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             stream,
             args.images or file.parent,
             args.out,
-            name=args.name or file.stem,
+            name=file.stem if args.name is None else args.name,
             on_row=progress.advance,
             on_rejected=tell,
         )
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 def summary(done: Imported, rejected: Path) -> str:
     """ "98 of 100 rows: samples in DIR", how many were rejected for what, and the file that lists them."""
-    lines = [f"{done.num_imported:,} of {done.num_rows:,} rows: {done.kind} in {done.path}"]
+    lines = [f"{done.num_imported:,} of {counted(done.num_rows, 'row')}: {done.kind} in {done.path}"]
     if done.rejected:
         counts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(done.rejected.items()))
         lines.append(f"  rejected: {counts} (listed in {rejected})")

@@ -91,8 +91,8 @@ def main(argv: Sequence[str]) -> int:
     except (InputError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:  # a command may say in it how to go on
+        print(f"\nInterrupted. {interrupt}".rstrip(), file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The interpreter flushes stdout once more at its end, and would complain about it.

@@ -84,7 +84,7 @@ class _Tally:
     def answers(self) -> str:
         if self.letters:
             return ", ".join(
-                f"{_cell(letter)} {100 * num / self.num:.1f} %" for letter, num in sorted(self.letters.items())
+                f"{cell(letter)} {100 * num / self.num:.1f} %" for letter, num in sorted(self.letters.items())
             )
         if self.numbers.num:
             return f"{self.numbers}, mean {self.numbers.total / self.numbers.num:.2f}"
@@ -98,19 +98,18 @@ def card_text(folder: Path, info: DatasetInfo) -> str:
     for sample in _samples(folder, info):
         tallies.setdefault(_question_type(sample), _Tally()).add(sample)
         images_a_sample.add(len(sample.images))
-    title = " ".join(info.name.split())
     return "\n".join(
         [
             *("---", "license: cc0-1.0", "task_categories: [visual-question-answering]"),
             *("tags: [spatial-reasoning, synthetic]", f"size_categories: [{_size_category(info.num)}]"),
             *("configs: [{config_name: default, data_files: data/*.parquet}]", "---"),
-            *(f"# {title}", ""),
+            *(f"# {cell(info.name)}", ""),
             f"{info.num:,} samples of the task `{info.task}` (version {info.version}), split `{info.split}`, "
             f"seed {info.seed}, with computed answers and ground truth for grading drawings. Made by vilasr "
             f"{info.vilasr_version}; the same command makes the same samples:",
             *("", f"    {_command(info)}", ""),
             *("## Questions", "", "| type | samples | share | answer | answers |", "|---|---|---|---|---|"),
-            *(_line(_cell(name), tally, info.num) for name, tally in sorted(tallies.items())),
+            *(_line(cell(name), tally, info.num) for name, tally in sorted(tallies.items())),
             *_choices_line(tallies, info.num),
             *("", "## Images", "", _images_text(folder, images_a_sample), ""),
             *("## Files", "", LAYOUT, "", "## Licence", "", LICENCE, ""),
@@ -188,6 +187,6 @@ def _size_category(num: int) -> str:
     return "n>10M"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Text from a dataset as a cell of a table: one short line without markup."""
     return " ".join("".join(c if c.isalnum() or c in "_-.," else " " for c in text[:60]).split())

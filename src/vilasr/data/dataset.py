@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Mapping  # noqa: TC003 -- pydantic reads it
 from dataclasses import asdict, dataclass, field
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -27,6 +28,7 @@ SHARD_FOLDER = "data"
 IMAGE_FOLDER = "images"
 SHARD_ROWS = 1000
 SCHEMA_VERSION = 1
+MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +36,7 @@ class DatasetInfo:
     """What a dataset is made of. The same info gives the same rows.
 
     Attributes:
-        name: for people; by default the task and the split.
+        name: for people, and for the files of an export; by default the task and the split. See `check_name`.
         task: that made it; `version`: of the task.
         options: of the task.
         num: rows, when it is complete.
@@ -51,6 +53,9 @@ class DatasetInfo:
     vilasr_version: str = ""
     schema_version: int = SCHEMA_VERSION
 
+    def __post_init__(self) -> None:
+        check_name(self.name, "name of the dataset")
+
     @property
     def num_shards(self) -> int:
         return -(-self.num // SHARD_ROWS)
@@ -61,6 +66,19 @@ class DatasetInfo:
 
 
 _ADAPTER = TypeAdapter(DatasetInfo)
+
+
+def check_name(name: str, what: str, *, remedy: str = "") -> str:
+    """`name`, when a file in a folder of ours can be called so on any system; else raises InputError on `what`.
+
+    >>> check_name("maze-train", "--name")
+    'maze-train'
+    """
+    is_one_part = name not in ("", "..") and PureWindowsPath(name).name == name  # a slash of either kind parts
+    if not (is_one_part and name.isprintable() and name == name.strip() and len(name.encode()) <= MAX_NAME_BYTES):
+        expected = "a name that a file can have: no slashes, nothing invisible, not too long"
+        raise InputError(what, expected=expected, got=ascii(name[:60]), remedy=remedy)
+    return name
 
 
 def shard_path(folder: Path, shard: int) -> Path:
@@ -78,6 +96,8 @@ def read_info(folder: Path) -> DatasetInfo:
         raise InputError(str(folder), expected=f"a dataset folder with {INFO_FILE}", got=got, remedy=remedy) from error
     try:
         info = _ADAPTER.validate_json(text, strict=True)
+    except InputError as error:
+        raise InputError(f"{path}: {error.what}", expected=error.expected, got=error.got) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

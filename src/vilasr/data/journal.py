@@ -1,6 +1,7 @@
 """Rows of a shard that is not whole yet, one JSON line each, so that an interrupted run loses none of them.
 
-The file's name is hidden and no reader looks at it; the shard replaces it. A line that was cut off is made again.
+The file's name is hidden and no reader looks at it; the shard replaces it. A line that was cut off is made again, and
+so is one whose images a power cut took.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vilasr.data.dataset import SHARD_FOLDER, DatasetInfo, shard_path
 from vilasr.data.rows import decode_row
+from vilasr.drawing import is_whole_png
 from vilasr.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,12 +73,12 @@ class Journal:
 
 
 def _read_line(line: bytes, folder: Path) -> Row | None:
-    """None for a line that is cut off or broken."""
+    """None for a line that is cut off or broken, or whose images are."""
     try:
         row = json.loads(line) if line.endswith(b"\n") else None
         if isinstance(row, dict):
             decode_row(row, folder)
-            return row
+            return row if all(is_whole_png(folder / image) for image in row["images"]) else None
     except (ValueError, RecursionError, KeyError, DataError):
         pass
     return None

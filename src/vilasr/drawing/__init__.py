@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vilasr.drawing.images import ImageLimits, content_key, load_image, save_png
+from vilasr.drawing.images import ImageLimits, content_key, is_whole_png, load_image, open_image, save_png
 from vilasr.drawing.palette import halo_colour, label_colour
 from vilasr.drawing.render import render
 from vilasr.drawing.state import add_marks
@@ -16,8 +16,10 @@ __all__ = [
     "add_marks",
     "content_key",
     "halo_colour",
+    "is_whole_png",
     "label_colour",
     "load_image",
+    "open_image",
     "render",
     "save_png",
     "style_named",

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from vilasr.drawing import load_image
 from vilasr.env import views_of
 from vilasr.errors import DataError, InputError, InvariantError
-from vilasr.integrations.sources import recorded
-from vilasr.protocol import Sizer, neutralise
+from vilasr.protocol import neutralise
 from vilasr.tasks import TASK_NAMES, task_named
 from vilasr.training.demonstrations import play
+from vilasr.training.recorded import sizer_of
 from vilasr.types import Status, TextPart
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from vilasr.env import EpisodeConfig
     from vilasr.integrations.sources import Source
+    from vilasr.protocol import Sizer
     from vilasr.rollout import Header
     from vilasr.tasks import Task
     from vilasr.types import Json, Message, Rollout, Sample
@@ -79,8 +80,7 @@ def conversations_of(
 
 def recorded_sizer(header: Header, default: Sizer) -> Sizer:
     """How the images of a rollout file were fitted to its model."""
-    values = {key: recorded(header, "episode", "sizer", key) for key in ("factor", "min_pixels", "max_pixels")}
-    return Sizer(**values) if all(isinstance(value, int) for value in values.values()) else default
+    return sizer_of(header) or default
 
 
 def plain(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import vilasr
+from vilasr.data.card import cell
 from vilasr.data.dataset import CARD_FILE, SHARD_FOLDER, SHARD_ROWS, shard_path, write_atomically, write_info
 from vilasr.data.rows import encode_row, encode_shard
 from vilasr.integrations.staging import ImageFolder
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from vilasr.data import DatasetInfo
     from vilasr.types import Sample
+
+MAX_TYPES = 100
+"""Types of questions that the card lists; samples of any further type are counted as "other"."""
+OTHER = "other"
 
 
 class DatasetFolder:
@@ -32,7 +37,9 @@ class DatasetFolder:
     def add(self, sample: Sample) -> None:
         """Raises InputError for an image that cannot be read; the sample is then left out."""
         self._rows.append(encode_row(sample, [self._images.store(image) for image in sample.images]))
-        self._types[str(sample.metadata.get("question_type", sample.answer_type.value))] += 1
+        kind = cell(str(sample.metadata.get("question_type", sample.answer_type.value)))
+        is_listed = kind and (kind in self._types or len(self._types) < MAX_TYPES)
+        self._types[kind if is_listed else OTHER] += 1
         if len(self._rows) == SHARD_ROWS:
             self._write_shard()
 
@@ -52,15 +59,15 @@ class DatasetFolder:
         self._rows = []
 
     def _card(self, info: DatasetInfo, origin: str) -> str:
-        rows = [f"| {question_type} | {count:,} |" for question_type, count in sorted(self._types.items())]
+        rows = [f"| {kind} | {count:,} |" for kind, count in sorted(self._types.items())]
         return "\n".join(
             [
                 "---",
                 "configs: [{config_name: default, data_files: data/*.parquet}]",
                 "---",
-                f"# {info.name}",
+                f"# {cell(info.name)}",
                 "",
-                f"{info.num:,} samples, {origin}, by vilasr {info.vilasr_version}.",
+                f"{info.num:,} samples, {cell(origin)}, by vilasr {info.vilasr_version}.",
                 "Their licence is that of their origin.",
                 "",
                 "| question | samples |",

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vilasr.data import DatasetInfo
+from vilasr.data.card import cell
 from vilasr.data.dataset import write_atomically
 from vilasr.drawing import style_named
 from vilasr.env import EpisodeConfig
@@ -220,12 +221,12 @@ def _description(file_name: str) -> dict[str, object]:
 
 def _readme(name: str, sizer: Sizer) -> str:
     return f"""\
-# {name}
+# {cell(name)}
 
 Conversations for LLaMA-Factory, with every picture that the policy saw, drawn ones included.
 
 ```yaml
-dataset: {name}
+dataset: {json.dumps(name)}
 dataset_dir: .                       # this folder
 image_max_pixels: {sizer.max_pixels}            # or more: the numbers in the text are pixels of these very pictures
 cutoff_len: 18432

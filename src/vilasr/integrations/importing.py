@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from vilasr.data import DatasetInfo
+from vilasr.data.dataset import check_name
 from vilasr.errors import DataError, InputError
 from vilasr.integrations.dataset_folder import DatasetFolder
 from vilasr.integrations.json_rows import parse_row, read_rows
@@ -75,8 +76,9 @@ def import_official(
         on_row: is called after every row, on_rejected with the number and the reason of a rejected one.
 
     Raises:
-        InputError: no row can be used; `images` is no folder; `out` cannot be written.
+        InputError: no row can be used; `name` is none for a file; `images` is no folder; `out` cannot be written.
     """
+    check_name(name, "name of what is imported", remedy="Give another with --name.")
     root = Path(images)
     if not root.is_dir():
         got = "a file" if root.exists() else "no such folder"
@@ -167,7 +169,8 @@ class _Import:
         if self._writer is not None:
             self.close()
             return "rollouts"
-        got = f"{self.num_rows} rows, all rejected; {self._first_problem}" if self.num_rows else "no row"
+        rows = "1 row" if self.num_rows == 1 else f"{self.num_rows} rows"
+        got = f"{rows}, all rejected; {self._first_problem}" if self.num_rows else "no row"
         raise InputError(self._name, expected="at least one row that can be imported", got=got)
 
     def _take_question(self, number: int, row: Mapping[str, Json]) -> None:

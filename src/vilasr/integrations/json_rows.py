@@ -54,9 +54,9 @@ def read_rows(stream: ByteStream, max_row_bytes: int = MAX_ROW_BYTES) -> Iterato
 
 
 def parse_row(data: bytes) -> dict[str, Json]:
-    """The object in a row. Raises DataError for anything else, NaN and infinite numbers included."""
+    """The object in a row. Raises DataError for anything else: NaN, infinite numbers, and keys that come twice too."""
     try:
-        row = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite)
+        row = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unambiguous)
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8: byte 0x{data[error.start]:02x} at {error.start}") from error
     except (ValueError, RecursionError) as error:
@@ -68,6 +68,16 @@ def parse_row(data: bytes) -> dict[str, Json]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Other readers take the first value of a key that comes twice, or the last."""
+    row: dict[str, Json] = {}
+    for key, value in pairs:
+        if key in row:
+            raise ValueError(f"the key {key[:40]!a} is there twice")
+        row[key] = value
+    return row
 
 
 def _finite(text: str) -> float:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vilasr.types import Json
 
 EXTRA = "vilasr"
+TYPE = "original_question_type"
 ANSWER_TYPES = {
     "multiple choice": AnswerType.CHOICE,
     "numerical": AnswerType.NUMBER,
@@ -57,7 +58,7 @@ def encode_question(sample: Sample, image_paths: Sequence[str]) -> dict[str, Jso
         "options": [f"{letter}. {option}" for letter, option in zip(LETTERS, sample.options, strict=False)],
         "answer": sample.answer,
         "problem_type": kept.get("problem_type", _problem_type(sample)),
-        "original_question_type": str(metadata.get("question_type", sample.task)),
+        TYPE: str(metadata.get("question_type", sample.task)),
         "data_type": kept.get("data_type", "multi_view" if len(sample.images) > 1 else "single_view"),
         "image_path": list(image_paths),
         "grid_size": cells,
@@ -95,9 +96,9 @@ def decode_question(row: Mapping[str, Json], images: tuple[Path, ...], *, name: 
         metadata = extra["metadata"]
     else:
         rest = {key: value for key, value in row.items() if key not in KNOWN}
-        kind = row.get("original_question_type")
+        kind = None if row.get(TYPE) is None else text_of(row, TYPE)
         metadata = {
-            "question_type": kind if isinstance(kind, str) and kind else problem_type,
+            "question_type": kind or problem_type,
             "official": {"problem_type": problem_type, **rest},
         }
     return Sample(
@@ -125,8 +126,11 @@ def extra_of(row: Mapping[str, Json]) -> dict[str, Json] | None:
         extra = parse_row(text_of(row, EXTRA).encode())
     except DataError as error:
         raise DataError(f"{EXTRA}: expected an object as JSON text; got {shown(row[EXTRA])}") from error
-    if not isinstance(extra.get("metadata"), dict):
-        raise DataError(f"{EXTRA}: expected metadata to be an object; got {shown(extra.get('metadata'))}")
+    metadata = extra.get("metadata")
+    if not isinstance(metadata, dict):
+        raise DataError(f"{EXTRA}: expected metadata to be an object; got {shown(metadata)}")
+    if "question_type" in metadata:
+        text_of(metadata, "question_type")
     for key in ("id", "task"):
         if not text_of(extra, key):
             raise DataError(f"{EXTRA}: expected an id and a task; got no {key}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.data import read_dataset
+from vilasr.data.dataset import check_name
 from vilasr.errors import DataError, InputError
 from vilasr.rollout import read_rollouts
 
@@ -41,7 +42,9 @@ class Source:
 
     @property
     def name(self) -> str:
-        return self.info.name if self.info is not None else self.path.stem
+        """What the files of an export are called. Raises InputError for one that would lead out of their folder."""
+        name = self.info.name if self.info is not None else self.path.stem
+        return check_name(name, f"name of {str(self.path)!a}", remedy="Rename it.")
 
     @property
     def split(self) -> str:
@@ -69,6 +72,9 @@ class Source:
 def open_source(path: str | os.PathLike[str], *, on_bad: Callable[[DataError], None], num: int | None = None) -> Source:
     """What the user named. Raises InputError when it is neither a dataset nor a rollout file."""
     source = Path(path)
+    if not source.exists():
+        expected, got = "a dataset folder or a rollout file", "no such file or folder"
+        raise InputError(str(path), expected=expected, got=got, remedy="Check the path.")
     if source.is_dir() and not (source / DATASET_FILE).exists():
         if not (source / ROLLOUT_FILE).is_file():
             expected = f"a folder with {DATASET_FILE} or {ROLLOUT_FILE}, or a rollout file"
