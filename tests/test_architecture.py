@@ -18,9 +18,11 @@ LAYERS = [
     {"tasks", "policies"},
     {"rollout", "data"},
     {"scoring"},
-    {"training", "benchmarks"},
+    {"training"},
     {"api", "integrations"},
+    {"benchmarks"},
     {"cli"},
+    {"__main__"},
 ]
 MAY_ALSO_SEE = {"viewer": {"drawing", "errors", "types"}}
 LIGHT = ["types", "errors", "drawing", "protocol", "env", "tasks.maze", "scoring"]

@@ -47,6 +47,15 @@ def test_a_file_that_is_no_video_is_refused(tmp_path):
         read_frames(tmp_path / "text.mp4", num=2)
 
 
+def test_a_video_that_was_cut_off_is_refused_although_its_beginning_plays(tmp_path):
+    path = write_video(tmp_path / "clip.mp4", num_frames=12, movflags="faststart")
+    assert len(read_frames(path, num=12)) == 12
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"mdat") + 20 + (len(data) - data.index(b"mdat")) // 2])
+    with pytest.raises(InputError, match=r"expected a complete video; got \d of its 12 frames"):
+        read_frames(path, num=2)
+
+
 def test_a_playlist_in_disguise_opens_nothing(tmp_path):
     write_video(tmp_path / "secret.mp4", num_frames=3)
     (tmp_path / "list.mp4").write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path / 'secret.mp4'}\n#EXT-X-ENDLIST\n")

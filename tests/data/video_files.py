@@ -6,8 +6,8 @@ import av
 import numpy as np
 
 
-def write_video(path, *, num_frames, size=(64, 48)):
-    with av.open(str(path), "w") as container:
+def write_video(path, *, num_frames, size=(64, 48), **options):
+    with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("mpeg4", rate=10)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"

@@ -109,6 +109,29 @@ def test_everything_comes_back_and_images_are_paths(tmp_path):
     assert (header.settings, header.model) == (make_header().settings, "scripted")
 
 
+def test_without_tokens_all_the_rest_comes_back(tmp_path):
+    path = tmp_path / "rollouts.jsonl"
+    made = make_rollout()
+    turns = (dataclasses.replace(made.turns[0], text='"tokens":{"context_ids":[1]} {"tokens":null}'), *made.turns[1:])
+    write(path, dataclasses.replace(made, turns=turns))
+    (whole,), (light,) = read_rollouts(path)[1], read_rollouts(path, tokens=False)[1]
+    assert whole.turns[0].tokens is not None
+    bare = tuple(dataclasses.replace(turn, tokens=None) for turn in whole.turns)
+    assert light == dataclasses.replace(whole, turns=bare)
+
+
+def test_without_tokens_a_line_cut_off_in_the_middle_of_them_is_still_bad(tmp_path):
+    path = tmp_path / "rollouts.jsonl"
+    write(path, make_rollout())
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"token_ids") + 15])
+    with pytest.raises(DataError, match="line 2: cut off"):
+        list(read_rollouts(path, tokens=False)[1])
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(DataError, match="line 2: not JSON"):
+        list(read_rollouts(path, tokens=False)[1])
+
+
 def test_siblings_share_one_stored_image(tmp_path):
     write(tmp_path / "r.jsonl", make_rollout(), make_rollout(sibling=1), make_rollout("other"))
     assert len(list((tmp_path / "images").iterdir())) == 1

@@ -1,32 +1,31 @@
 """Benchmarks: their samples, and the summary and report of a run on them."""
 
-from vilasr.benchmarks.base import Benchmark
-from vilasr.benchmarks.maze import MAZE_BENCHMARKS
+from vilasr.benchmarks.aggregate import Aggregation, MeanOf, estimate_means, mean_scores
+from vilasr.benchmarks.base import WHOLE, Benchmark, Exclusion, LoadOptions, Shard
+from vilasr.benchmarks.named import BENCHMARK_NAMES, PUBLISHED, aggregation_of, benchmark_named
+from vilasr.benchmarks.published import Published, PublishedBenchmark
 from vilasr.benchmarks.report import render_html, render_markdown, write_report
 from vilasr.benchmarks.summarise import facts_for, summary_of
-from vilasr.errors import InputError
 
 __all__ = [
     "BENCHMARK_NAMES",
+    "PUBLISHED",
+    "WHOLE",
+    "Aggregation",
     "Benchmark",
+    "Exclusion",
+    "LoadOptions",
+    "MeanOf",
+    "Published",
+    "PublishedBenchmark",
+    "Shard",
+    "aggregation_of",
     "benchmark_named",
+    "estimate_means",
     "facts_for",
+    "mean_scores",
     "render_html",
     "render_markdown",
     "summary_of",
     "write_report",
 ]
-
-BENCHMARK_NAMES = tuple(benchmark.name for benchmark in MAZE_BENCHMARKS)
-
-
-def benchmark_named(name: str) -> Benchmark:
-    """The benchmark of that name.
-
-    Raises:
-        InputError: for a name that is not in BENCHMARK_NAMES.
-    """
-    for benchmark in MAZE_BENCHMARKS:
-        if benchmark.name == name:
-            return benchmark
-    raise InputError("benchmark", expected="one of " + ", ".join(BENCHMARK_NAMES), got=repr(name))

@@ -1,8 +1,7 @@
-"""The generated maze benchmarks, and what reports want to know about a maze rollout."""
+"""What reports want to know about a maze rollout."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vilasr.errors import DataError
@@ -11,52 +10,9 @@ from vilasr.tasks import DrawingGrade, task_named
 from vilasr.types import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from vilasr.types import Rollout, Sample
 
 LENGTH_BUCKETS = ((2, 4), (5, 8), (9, 13), (14, 20))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MazeBenchmark:
-    """Mazes of the test split, made on the spot.
-
-    Attributes:
-        parts: options of the maze task; sample i is made with `parts[i % len(parts)]`, so that any number of samples
-            holds all parts.
-        num: its full size.
-    """
-
-    name: str
-    parts: tuple[Mapping[str, str], ...] = field(default_factory=lambda: ({},))
-    num: int = 2000
-
-    def samples(self, num: int | None = None, seed: int = 0) -> Iterator[Sample]:
-        """The first `num` (default: all) samples; another `seed` is another set of the same kind.
-
-        Sample ids are "<benchmark>/test/<seed>/<index>", because the same index with other options is another maze.
-        """
-        task = task_named("maze")
-        for index in range(self.num if num is None else num):
-            sample = task.generate("test", index, seed, self.parts[index % len(self.parts)])
-            yield replace(sample, id=f"{self.name}/test/{seed}/{index}")
-
-
-MAZE_BENCHMARKS = (
-    MazeBenchmark(name="maze", parts=({"question": "end", "size": "3-6"},)),
-    MazeBenchmark(
-        name="maze-ood",
-        parts=(
-            {"question": "end", "size": "3-6", "styles": "heldout"},
-            {"question": "end", "size": "7-8", "styles": "seen"},
-            {"question": "end", "size": "3-6", "styles": "heldout"},
-            {"question": "end", "size": "7-8", "styles": "heldout"},
-        ),
-    ),
-    MazeBenchmark(name="maze-valid", parts=({"question": "valid", "size": "3-6"},)),
-    MazeBenchmark(name="maze-shortest", parts=({"question": "shortest", "size": "3-6"},)),
-)
 
 
 def maze_facts(rollout: Rollout, *, drawing: bool) -> RolloutFacts:

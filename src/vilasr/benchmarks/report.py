@@ -121,7 +121,7 @@ def _headline(summary: Summary) -> list[Row]:
 
 def _settings(summary: Summary) -> list[Row]:
     keys = ("model", "drawing", "protocol", "style", "temperature", "seed", "metric_mode", "version", "config_hash")
-    counts = ("num_rollouts", "num_unscored", "num_bad_samples", "num_bad_lines")
+    counts = ("num_rollouts", "num_unscored", "num_excluded", "num_bad_lines")
     rows = [(key.replace("_", " "), str(summary[key])) for key in keys]
     return rows + [(key[4:].replace("_", " "), str(summary[key])) for key in counts if summary[key]]
 

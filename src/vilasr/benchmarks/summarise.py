@@ -2,23 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from vilasr.benchmarks.aggregate import estimate_means, missing_groups
 from vilasr.benchmarks.maze import maze_facts
-from vilasr.scoring import facts_of, summarise
+from vilasr.benchmarks.named import aggregation_of
+from vilasr.errors import DataError
+from vilasr.scoring import facts_of, sample_scores, score_answer, summarise
+from vilasr.tasks import TASK_NAMES, task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from vilasr.rollout import Header
     from vilasr.scoring import Estimate, RolloutFacts
-    from vilasr.types import Json, Rollout
+    from vilasr.types import Json, Rollout, Sample
 
 
-def facts_for(rollout: Rollout, *, drawing: bool = True) -> RolloutFacts:
-    """What the summary needs of one rollout, with the groups and drawing grades that its task knows."""
-    return maze_facts(rollout, drawing=drawing) if rollout.sample.task == "maze" else facts_of(rollout)
+def facts_for(rollout: Rollout, *, drawing: bool = True, mode: str = "default") -> RolloutFacts:
+    """What the summary needs of one rollout, scored in a metric mode, with the groups and drawing grades that its task
+    knows."""
+    task = rollout.sample.task
+    if task == "maze":
+        facts = maze_facts(rollout, drawing=drawing)
+    elif task in TASK_NAMES:
+        facts = _scene_facts(rollout, drawing=drawing)
+    else:
+        facts = facts_of(rollout, groups=_recorded_groups(rollout.sample))
+    if mode == "default":
+        return facts
+    return replace(facts, score=score_answer(rollout.sample, rollout.answer, mode=mode).value)
+
+
+def _scene_facts(rollout: Rollout, *, drawing: bool) -> RolloutFacts:
+    question_type = rollout.sample.metadata.get("question_type")
+    groups = (f"question={question_type}",) if isinstance(question_type, str) else ()
+    try:
+        grade = task_named(rollout.sample.task).grade_drawing(rollout.sample, rollout) if drawing else None
+    except DataError:  # a sample that came without its ground truth
+        grade = None
+    return facts_of(rollout, groups=groups, drawing_score=None if grade is None else grade.score)
+
+
+def _recorded_groups(sample: Sample) -> tuple[str, ...]:
+    """Those that a loader wrote into the metadata: {"task": "object_counting"}."""
+    groups = sample.metadata.get("groups")
+    return tuple(f"{kind}={name}" for kind, name in groups.items()) if isinstance(groups, dict) else ()
 
 
 def summary_of(
@@ -27,27 +58,38 @@ def summary_of(
     benchmark: str,
     header: Header,
     metric_mode: str = "default",
-    num_bad_samples: int = 0,
+    excluded: Mapping[str, int] | None = None,
     num_bad_lines: int = 0,
 ) -> dict[str, Json]:
     """The content of `summary.json`.
 
     `score`, `stderr`, `ci95` and every other score are 0..100, rates are 0..1, null is unknown. `num` counts samples;
-    `num_bad_samples` could not be run and `num_bad_lines` could not be read, and neither is in any mean.
+    `missing_groups` are those that the benchmark's score is a mean over, and that no sample is in.
+    `num_excluded` items could not be run, for the reasons counted in `excluded`, and `num_bad_lines` could not be read;
+    neither is in any mean.
     """
-    made = summarise(facts, seed=header.seed)
+    rows = list(facts)
+    made = summarise(rows, seed=header.seed)
+    score, groups, missing = made.score, dict(made.groups), []
+    aggregation = aggregation_of(benchmark)
+    if aggregation is not None:
+        means = estimate_means(aggregation, _scores_by_group(rows), seed=header.seed)
+        score = means.pop(aggregation.overall.name)
+        groups |= {name: mean for name, mean in means.items() if mean.num}
+        missing = missing_groups(aggregation, made.groups)
     return {
         "benchmark": benchmark,
         "num": made.num_samples,
-        "score": _percent(made.score.mean),
-        "stderr": _percent(made.score.stderr),
-        "ci95": [_percent(bound) for bound in made.score.ci95],
+        "score": _percent(score.mean),
+        "stderr": _percent(score.stderr),
+        "ci95": [_percent(bound) for bound in score.ci95],
         "answered_rate": round(made.answered_rate, 6),
         "truncated_rate": round(made.truncated_rate, 6),
         "error_rate": round(made.error_rate, 6),
         "mean_turns": round(made.mean_turns, 4),
         "mean_drawings": round(made.mean_drawings, 4),
-        "groups": {name: _group(group) for name, group in made.groups.items()},
+        "groups": {name: _group(group) for name, group in sorted(groups.items())},
+        "missing_groups": missing,
         "metric_mode": metric_mode,
         "model": header.model,
         "drawing": header.drawing,
@@ -55,7 +97,8 @@ def summary_of(
         "version": metadata.version("vilasr"),
         "num_rollouts": made.num_rollouts,
         "num_unscored": made.num_unscored,
-        "num_bad_samples": num_bad_samples,
+        "num_excluded": sum((excluded or {}).values()),
+        "excluded": dict(excluded or {}),
         "num_bad_lines": num_bad_lines,
         "mean_drawn_images": round(made.mean_drawn_images, 4),
         "drawing_score": _percent(made.drawing_score),
@@ -69,6 +112,15 @@ def summary_of(
         "temperature": header.sampling.temperature,
         "config_hash": header.config_hash,
     }
+
+
+def _scores_by_group(rows: Iterable[RolloutFacts]) -> dict[str, list[float]]:
+    """The scores of the samples of each group, siblings averaged."""
+    by_group: dict[str, list[RolloutFacts]] = {}
+    for row in rows:
+        for group in row.groups:
+            by_group.setdefault(group, []).append(row)
+    return {group: sample_scores(members) for group, members in by_group.items()}
 
 
 def _group(group: Estimate) -> dict[str, Json]:

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 PACKAGES = ("vilasr", "torch", "transformers", "numpy", "pillow")
 
 
-def write_run_json(folder: Path, config: Mapping[str, Json]) -> None:
-    """Write {"config", "versions", "git_commit", "started"} into `folder`, for the latest start of the run."""
+def write_run_json(folder: Path, config: Mapping[str, Json], *, strategy: str) -> None:
+    """Write {"config", "strategy", "versions", "git_commit", "started"} into `folder`, for the latest start of the run.
+
+    `strategy` is how its processes share the work.
+    """
     record = {
         "config": config,
+        "strategy": strategy,
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
         "git_commit": git_commit(Path(__file__).parent),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

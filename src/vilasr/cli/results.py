@@ -12,14 +12,13 @@ if TYPE_CHECKING:
     from vilasr.types import Json, Rollout
     from vilasr.viewer import RolloutNote
 
-METRIC_MODES = ("default",)
-"""How answers may be read and scored: see the scoring room."""
 
-
-def check_metric_mode(mode: str) -> str:
+def check_metric_mode(mode: str, option: str = "--metric-mode") -> str:
     """`mode`, when there is one of that name; InputError, which lists the modes, when not."""
-    if mode not in METRIC_MODES:
-        raise InputError("--metric-mode", expected="one of " + ", ".join(METRIC_MODES), got=repr(mode))
+    from vilasr.scoring import MODES
+
+    if mode not in MODES:
+        raise InputError(option, expected="one of " + ", ".join(MODES), got=repr(mode))
     return mode
 
 
@@ -35,8 +34,11 @@ def summary_table(summary: Mapping[str, Json]) -> str:
         ("drawing score", _score(summary["drawing_score"])),
         ("ended", ", ".join(f"{name} {count}" for name, count in summary["statuses"].items())),
         ("mistakes", ", ".join(f"{name} {count}" for name, count in summary["errors"].items())),
+        ("seconds a rollout", _each(summary["seconds"], summary["num_rollouts"])),
+        ("tokens a rollout", _tokens(summary)),
         ("not scored", str(summary["num_unscored"] or "")),
-        ("bad samples", str(summary["num_bad_samples"] or "")),
+        ("left out", ", ".join(f"{reason} {count}" for reason, count in summary["excluded"].items())),
+        ("no items of", ", ".join(name.partition("=")[2] for name in summary["missing_groups"])),
         ("bad lines", str(summary["num_bad_lines"] or "")),
     ]
     lines = [
@@ -54,13 +56,13 @@ def summary_table(summary: Mapping[str, Json]) -> str:
     return "\n".join(lines)
 
 
-def note_on(rollout: Rollout) -> RolloutNote:
-    """Score and groups of a rollout, for the viewer."""
+def note_on(rollout: Rollout, mode: str = "default") -> RolloutNote:
+    """Score, in a metric mode, and groups of a rollout, for the viewer."""
     from vilasr.benchmarks import facts_for
     from vilasr.scoring import score_answer
     from vilasr.viewer import RolloutNote
 
-    score = score_answer(rollout.sample, rollout.answer)
+    score = score_answer(rollout.sample, rollout.answer, mode=mode)
     groups = (group.partition("=") for group in facts_for(rollout, drawing=False).groups)
     return RolloutNote(
         score=score.value,
@@ -68,6 +70,18 @@ def note_on(rollout: Rollout) -> RolloutNote:
         explanation=score.explanation,
         groups={name: value for name, _, value in groups},
     )
+
+
+def _tokens(summary: Mapping[str, Json]) -> str:
+    """Of a run whose policy recorded them."""
+    read, said = summary.get("num_context_tokens"), summary.get("num_sampled_tokens")
+    if read is None or said is None:
+        return ""
+    return f"{_each(read, summary['num_rollouts'])} read, {_each(said, summary['num_rollouts'])} said"
+
+
+def _each(total: float, num: int) -> str:
+    return f"{total / num:,.1f}" if num else ""
 
 
 def _rate(value: float) -> str:

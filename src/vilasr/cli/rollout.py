@@ -16,7 +16,7 @@ from vilasr.cli.common import (
     whole_number,
 )
 from vilasr.cli.results import summary_table
-from vilasr.cli.run_file import add_run_options, run_into_file
+from vilasr.cli.run_file import add_run_options, kinds_of, run_into_file
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,11 +51,10 @@ def run(args: argparse.Namespace) -> int:
     from vilasr.data import read_dataset
     from vilasr.rollout import read_rollouts
 
-    num_bad_rows = 0
+    bad_rows: list[str] = []
 
     def skip_row(error: DataError) -> None:
-        nonlocal num_bad_rows
-        num_bad_rows += 1
+        bad_rows.append("row")
         say(f"warning: left out: {error}")
 
     info, samples = read_dataset(args.data, on_bad_row=skip_row)
@@ -76,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         (facts_for(rollout, drawing=done.header.drawing) for rollout in rollouts),
         benchmark=info.name,
         header=done.header,
-        num_bad_samples=done.num_bad_samples + num_bad_rows,
+        excluded=kinds_of([*done.excluded.values(), *bad_rows]),
         num_bad_lines=len(bad_lines),
     )
     print(summary_table({**summary, "groups": {}}))

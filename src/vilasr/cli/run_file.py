@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from vilasr.errors import DataError
     from vilasr.rollout import Header
     from vilasr.types import Json, Rollout, Sample
+
+
+NORMAL_95 = 1.96
+"""Standard errors on each side of a mean that hold 95 % of a normal distribution."""
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, temperature: float) -> None:
@@ -39,12 +46,14 @@ class RunDone:
     Attributes:
         header: the file's.
         sample_ids: of the samples asked for, whether they ran now or before; the file may hold others too.
-        num_bad_samples: samples that could not be used; each was named on stderr.
+        excluded: id -> why, of samples that could not be used; each was named on stderr.
+        complete: False when time was up before the last sample.
     """
 
     header: Header
     sample_ids: frozenset[str]
-    num_bad_samples: int
+    excluded: dict[str, str]
+    complete: bool = True
 
 
 def run_into_file(
@@ -55,6 +64,8 @@ def run_into_file(
     total: int | None,
     num_siblings: int = 1,
     source: Mapping[str, Json],
+    max_seconds: float | None = None,
+    metric_mode: str = "default",
 ) -> RunDone:
     """Run what `args` ask for into the rollout file `path`.
 
@@ -63,6 +74,8 @@ def run_into_file(
         samples: with distinct ids; taken one by one.
         total: rollouts in all, for the progress bar.
         source: what decides the samples: kept in the header, and compared on `--resume`.
+        max_seconds: no sample is begun later than that; those under way go on to their end.
+        metric_mode: of the score beside the progress bar.
 
     Raises:
         InputError: the file exists and `--resume` is off, or it was begun with other settings; the model cannot be
@@ -93,8 +106,9 @@ def run_into_file(
         config={"source": dict(source), "episode": config},
     )
     sample_ids: set[str] = set()
-    bad_ids: set[str] = set()
-    tally = _Tally()
+    excluded: dict[str, str] = {}
+    tally = _Tally(metric_mode)
+    budget = _Budget(samples, max_seconds)
 
     with RolloutWriter(path, header, resume=args.resume) as writer:
         tally.add_all(path if writer.done else None)
@@ -107,13 +121,13 @@ def run_into_file(
                 progress.show(**tally.values())
 
             def tell(sample: Sample, error: InputError | DataError) -> None:
-                bad_ids.add(sample.id)
+                excluded[sample.id] = f"image: {error}"
                 progress.note(f"sample {sample.id} is left out: {error}")
 
             async def play() -> None:
                 try:
                     await run_rollouts(
-                        _distinct(samples, sample_ids),
+                        _distinct(budget, sample_ids),
                         opened.policy,
                         config,
                         num_siblings=num_siblings,
@@ -128,7 +142,37 @@ def run_into_file(
                     await opened.policy.close()
 
             asyncio.run(play())
-        return RunDone(header=writer.header, sample_ids=frozenset(sample_ids), num_bad_samples=len(bad_ids))
+        return RunDone(
+            header=writer.header,
+            sample_ids=frozenset(sample_ids),
+            excluded=excluded,
+            complete=not budget.is_used_up,
+        )
+
+
+def kinds_of(reasons: Iterable[str]) -> dict[str, int]:
+    """How often something was wrong, by what it was.
+
+    >>> kinds_of(["image: no such file", "answer: expected a number", "image: empty"])
+    {'answer': 1, 'image': 2}
+    """
+    return dict(sorted(Counter(reason.partition(":")[0] for reason in reasons).items()))
+
+
+class _Budget:
+    """The samples that can be begun in time."""
+
+    def __init__(self, samples: Iterable[Sample], max_seconds: float | None) -> None:
+        self._samples = samples
+        self._deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
+        self.is_used_up = False
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self._samples:
+            if time.monotonic() > self._deadline:
+                self.is_used_up = True
+                return
+            yield sample
 
 
 def _distinct(samples: Iterable[Sample], ids: set[str]) -> Iterator[Sample]:
@@ -144,29 +188,38 @@ def _distinct(samples: Iterable[Sample], ids: set[str]) -> Iterator[Sample]:
 class _Tally:
     """Running counts for the progress bar. Not the result: that is computed from the whole file."""
 
+    metric_mode: str = "default"
     num_rollouts: int = 0
     num_answered: int = 0
     num_scored: int = 0
     total_score: float = 0.0
+    total_square: float = 0.0
 
     def add(self, rollout: Rollout) -> None:
         from vilasr.scoring import score_answer
 
         self.num_rollouts += 1
         self.num_answered += rollout.answer is not None
-        score = score_answer(rollout.sample, rollout.answer).value
+        score = score_answer(rollout.sample, rollout.answer, mode=self.metric_mode).value
         if score is not None:
             self.num_scored += 1
             self.total_score += score
+            self.total_square += score * score
 
     def add_all(self, path: Path | None) -> None:
         """Every readable rollout of a file that is gone on with."""
         from vilasr.rollout import read_rollouts
 
-        for rollout in read_rollouts(path, on_bad_line=lambda error: None)[1] if path else ():
+        for rollout in read_rollouts(path, on_bad_line=lambda error: None, tokens=False)[1] if path else ():
             self.add(rollout)
 
     def values(self) -> dict[str, str]:
-        """{"score": "85.2", "answered": "97%"}; what is unknown is left out."""
-        score = {"score": f"{100 * self.total_score / self.num_scored:.1f}"} if self.num_scored else {}
+        """{"score": "85.2 +- 2.1", "answered": "97%"}: the mean over items and its 95 % interval, where known."""
+        score = {}
+        if self.num_scored:
+            mean = self.total_score / self.num_scored
+            score["score"] = f"{100 * mean:.1f}"
+        if self.num_scored > 1:
+            variance = max(0.0, self.total_square / self.num_scored - mean * mean) / (self.num_scored - 1)
+            score["score"] += f" +- {100 * NORMAL_95 * math.sqrt(variance):.1f}"
         return score | {"answered": f"{self.num_answered / self.num_rollouts:.0%}"}

@@ -1,10 +1,12 @@
-"""`vilasr score`: score a rollout file again. No model is needed."""
+"""`vilasr score`: score a rollout file again, in any metric mode. No model is needed."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vilasr.cli.changes import change_table, changes_as_json
 from vilasr.cli.common import DONE, say, write_json
 from vilasr.cli.results import check_metric_mode, summary_table
 from vilasr.errors import InputError
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from vilasr.rollout import Header
+    from vilasr.scoring import Change, RolloutFacts
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
@@ -20,37 +23,54 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
         "score",
         help="score a rollout file again, without a model",
         description="Score every rollout of a file that 'vilasr rollout' or 'vilasr eval' wrote. A line that cannot be "
-        "read is counted and left out.",
+        "read is counted and left out. The modes (docs/metrics.md): default, and official, lmms-eval, vlmevalkit, "
+        "vilasr and vilasr-reward for comparison with figures of others.",
     )
     parser.add_argument("file", metavar="FILE", help="a rollouts.jsonl")
-    parser.add_argument("--metric-mode", default="default", metavar="MODE", help="how answers are read and scored")
+    parser.add_argument(
+        *("--mode", "--metric-mode"),
+        dest="metric_mode",
+        default="default",
+        metavar="MODE",
+        help="how answers are read and scored",
+    )
+    parser.add_argument("--compare", metavar="MODE", help="also list the rollouts that this mode scores differently")
     parser.add_argument("--json", metavar="FILE", help="write the summary there too; '-': to stdout, without the table")
 
 
 def run(args: argparse.Namespace) -> int:
     from vilasr.benchmarks import facts_for, summary_of
     from vilasr.rollout import read_rollouts
+    from vilasr.scoring import change_between
 
-    check_metric_mode(args.metric_mode)
+    mode = check_metric_mode(args.metric_mode, "--mode")
+    compared = None if args.compare is None else check_metric_mode(args.compare, "--compare")
     bad_lines: list[str] = []
-    header, rollouts = read_rollouts(args.file, on_bad_line=lambda error: bad_lines.append(str(error)))
-    facts = [facts_for(rollout, drawing=header.drawing) for rollout in rollouts]
+    header, rollouts = read_rollouts(args.file, on_bad_line=lambda error: bad_lines.append(str(error)), tokens=False)
+    facts: list[RolloutFacts] = []
+    changes: dict[int, Change] = {}
+    for number, rollout in enumerate(rollouts):
+        facts.append(facts_for(rollout, drawing=header.drawing, mode=mode))
+        if compared and (change := change_between(rollout, mode, compared)):
+            changes[number] = change
     for line in bad_lines:
         say(f"warning: left out: {line}")
     if not facts:
         got = f"none, and {len(bad_lines)} bad lines" if bad_lines else "none"
         raise InputError(args.file, expected="at least one rollout", got=got)
-    summary = summary_of(
-        facts,
-        benchmark=_name_of(header, args.file),
-        header=header,
-        metric_mode=args.metric_mode,
-        num_bad_lines=len(bad_lines),
-    )
+    benchmark = _name_of(header, args.file)
+    summary = summary_of(facts, benchmark=benchmark, header=header, metric_mode=mode, num_bad_lines=len(bad_lines))
+    if compared:
+        for number, change in changes.items():
+            facts[number] = replace(facts[number], score=change.other.value)
+        other = summary_of(facts, benchmark=benchmark, header=header, metric_mode=compared)
+        summary["compared"] = changes_as_json(changes.values(), mode=compared, score=other["score"])
     if args.json is not None:
         write_json(summary, args.json)
     if args.json != "-":
         print(summary_table(summary))
+        if compared:
+            print("\n" + change_table(summary))
     return DONE
 
 

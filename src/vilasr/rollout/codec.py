@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vilasr.errors import DataError, InvariantError
 from vilasr.rollout.fields import (
@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 
 IMAGE_FOLDER = "images"
 _HASH = re.compile(r"[0-9a-f]{64}")
+_TOKENS = b'"tokens":{"context_ids":['
+"""How the tokens of a turn begin as the encoder writes them; they hold numbers, so the next "}" ends them. Inside a
+text the quotes would be escaped."""
 
 
 # --- to JSON ----------------------------------------------------------------------------------------------------------
@@ -198,11 +201,12 @@ def _decode_sample(data: Json, folder: Path) -> Sample:
     for key in keys:
         if not _HASH.fullmatch(key):  # anything else could lead out of the folder
             raise DataError(f"images: expected SHA-256 hashes; got {key[:80]!r}")
+    images = folder / IMAGE_FOLDER
     return Sample(
         id=text(data, "id"),
         task=text(data, "task"),
         question=text(data, "question"),
-        images=tuple(folder / IMAGE_FOLDER / f"{key}.png" for key in keys),
+        images=tuple(images / f"{key}.png" for key in keys),
         options=texts(data, "options"),
         answer=optional_text(data, "answer"),
         answer_type=choice(data, "answer_type", AnswerType),
@@ -226,16 +230,13 @@ def _decode_recipe(data: Json, keys: Sequence[str], *, index: int, num_images: i
 
 
 def _decode_action(data: Json, num_images: int) -> Action:
-    kind = text(data, "kind")
-    common: dict[str, Any] = {
-        "image_index": integer(data, "image_index", least=1, most=num_images),
-        "label": text(data, "label"),
-    }
+    kind, label = text(data, "kind"), text(data, "label")
+    index = integer(data, "image_index", least=1, most=num_images)
     x1, y1, x2, y2 = numbers(data, "points_px", length=4)
     if kind == "box":
-        return Box(box_px=(x1, y1, x2, y2), **common)
+        return Box(image_index=index, box_px=(x1, y1, x2, y2), label=label)
     if kind == "line":
-        return Line(start_px=(x1, y1), end_px=(x2, y2), **common)
+        return Line(image_index=index, start_px=(x1, y1), end_px=(x2, y2), label=label)
     raise DataError(f"kind: expected box or line; got {kind[:60]!r}")
 
 
@@ -278,6 +279,16 @@ def _decode_tokens(data: Json) -> TurnTokens:
     except InvariantError as error:
         raise DataError(str(error)) from error
     return tokens
+
+
+def without_tokens(line: bytes) -> bytes:
+    """A line of a rollout file with `null` for the tokens of each turn, cut out of the bytes before they are parsed."""
+    kept, start = [], 0
+    while (found := line.find(_TOKENS, start)) >= 0:
+        end = line.find(b"}", found) + 1
+        kept += [line[start:found], b'"tokens":null']
+        start = end or len(line)
+    return b"".join((*kept, line[start:]))
 
 
 def _decode_grid(entry: Json) -> tuple[int, int, int]:

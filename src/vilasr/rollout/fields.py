@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     EnumType = TypeVar("EnumType", bound=Enum)
 
+MAX_NUMBER = 1e300
+"""int to float overflows beyond 1e308; such a number is as useless as an infinite one."""
+
 
 def value_of(data: Json, key: str) -> Json:
     """Raises DataError when `data` is no object or has no such field."""
@@ -64,16 +67,18 @@ def integers(data: Json, key: str, *, least: int | None = None, most: int | None
 
 
 def numbers(data: Json, key: str, *, length: int | None = None) -> tuple[float, ...]:
-    values = tuple(_number(value, key) for value in items(data, key))
+    values = tuple(
+        value if type(value) is float and abs(value) < MAX_NUMBER else _number(value, key) for value in items(data, key)
+    )  # the check inline for most of them: coordinates and log-probabilities by the thousand
     return values if length in (None, len(values)) else _wrong(key, f"{length} numbers", values)
 
 
 def choice(data: Json, key: str, kinds: type[EnumType]) -> EnumType:
     value = text(data, key)
-    for kind in kinds:
-        if kind.value == value:
-            return kind
-    return _wrong(key, "one of " + ", ".join(str(kind.value) for kind in kinds), value)
+    try:
+        return kinds(value)
+    except ValueError:
+        return _wrong(key, "one of " + ", ".join(str(kind.value) for kind in kinds), value)
 
 
 def _integer(value: Json, key: str, least: int | None, most: int | None) -> int:
@@ -85,8 +90,12 @@ def _integer(value: Json, key: str, least: int | None, most: int | None) -> int:
 
 
 def _number(value: Json, key: str) -> float:
-    # int to float overflows beyond 1e308; such a number is as useless as an infinite one.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e300 or not math.isfinite(value):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or abs(value) > MAX_NUMBER
+        or not math.isfinite(value)
+    ):
         return _wrong(key, "a finite number", value)
     return float(value)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from vilasr.drawing import content_key, load_image, save_png
 from vilasr.errors import DataError, InputError, InvariantError
-from vilasr.rollout.codec import IMAGE_FOLDER, decode_rollout, encode_rollout
+from vilasr.rollout.codec import IMAGE_FOLDER, decode_rollout, encode_rollout, without_tokens
 from vilasr.rollout.header import HEADER_START, Header, decode_header, differences, encode_header
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ RolloutKey = tuple[str, int]
 
 
 def read_rollouts(
-    path: str | os.PathLike[str], *, on_bad_line: Callable[[DataError], None] | None = None
+    path: str | os.PathLike[str], *, on_bad_line: Callable[[DataError], None] | None = None, tokens: bool = True
 ) -> tuple[Header, Iterator[Rollout]]:
     """The header, and the rollouts one by one as they are asked for. Images are paths; nothing is decoded.
 
@@ -49,6 +49,7 @@ def read_rollouts(
         path: the JSONL file; images are looked for in the folder `images` beside it.
         on_bad_line: is told of each line that cannot be used, or that repeats a rollout; reading goes on. Without it
             the first such line raises.
+        tokens: False leaves the tokens of the turns out, unread and unchecked: several times faster.
 
     Raises:
         InputError: no such file, not a rollout file, or one of an unknown schema version.
@@ -60,16 +61,16 @@ def read_rollouts(
             first = stream.readline(MAX_LINE_BYTES)
     except OSError as error:
         raise InputError(str(path), expected="a rollout file", got=_why(error), remedy="Check the path.") from error
-    return _parse_header(first, str(path)), _read_lines(file_path, on_bad_line)
+    return _parse_header(first, str(path)), _read_lines(file_path, on_bad_line, tokens)
 
 
-def _read_lines(path: Path, on_bad_line: Callable[[DataError], None] | None) -> Iterator[Rollout]:
+def _read_lines(path: Path, on_bad_line: Callable[[DataError], None] | None, tokens: bool) -> Iterator[Rollout]:
     seen: set[RolloutKey] = set()
     with path.open("rb") as stream:
         stream.readline(MAX_LINE_BYTES)
         for number, line in _numbered_lines(stream):
             try:
-                rollout = _parse_line(line, path.parent)
+                rollout = _parse_line(line, path.parent, tokens)
                 if (rollout.sample.id, rollout.sibling) in seen:
                     raise DataError(f"sample {rollout.sample.id!r}, sibling {rollout.sibling}, is there twice")
             except DataError as error:
@@ -92,10 +93,10 @@ def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         number += 1
 
 
-def _parse_line(line: bytes, folder: Path) -> Rollout:
+def _parse_line(line: bytes, folder: Path, tokens: bool = True) -> Rollout:
     if not line.endswith(b"\n"):
         raise DataError("too long" if len(line) >= MAX_LINE_BYTES else "cut off")
-    return decode_rollout(_parse_json(line), folder)
+    return decode_rollout(_parse_json(line if tokens else without_tokens(line)), folder)
 
 
 def _parse_json(line: bytes) -> Json:

@@ -1,13 +1,28 @@
 """Answers read, scores, rewards and statistics. Pure; needs neither torch nor network."""
 
+from vilasr.scoring.comparison import Change, change_between
 from vilasr.scoring.extract import Extraction, extract_answer
+from vilasr.scoring.modes import MODES
 from vilasr.scoring.mra import mean_relative_accuracy
 from vilasr.scoring.reflection import Reflection, is_reflective, reflections
 from vilasr.scoring.reward import Reward, paper_reward
 from vilasr.scoring.score import Score, score_answer
-from vilasr.scoring.summary import Estimate, RolloutFacts, Summary, bootstrap_interval, estimate, facts_of, summarise
+from vilasr.scoring.summary import (
+    Estimate,
+    RolloutFacts,
+    Summary,
+    bootstrap_interval,
+    bootstrap_means,
+    estimate,
+    facts_of,
+    sample_scores,
+    summarise,
+)
+from vilasr.scoring.view_change import extract_view_change
 
 __all__ = [
+    "MODES",
+    "Change",
     "Estimate",
     "Extraction",
     "Reflection",
@@ -16,13 +31,17 @@ __all__ = [
     "Score",
     "Summary",
     "bootstrap_interval",
+    "bootstrap_means",
+    "change_between",
     "estimate",
     "extract_answer",
+    "extract_view_change",
     "facts_of",
     "is_reflective",
     "mean_relative_accuracy",
     "paper_reward",
     "reflections",
+    "sample_scores",
     "score_answer",
     "summarise",
 ]

@@ -1,7 +1,7 @@
 """What a model answered, read from its text: the `default` metric mode.
 
-One rule above all: an empty, ambiguous or unreadable answer has no value, and the reason says why. Other people's
-readings of the same benchmarks (their metric modes) are functions with the signature of `extract_answer` beside it.
+One rule above all: an empty, ambiguous or unreadable answer has no value, and the reason says why. How other people
+read the same benchmarks (their metric modes) is in `vilasr.scoring.modes`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Extraction:
     """An answer as it was read.
 
     Attributes:
-        value: a letter for CHOICE, a number for NUMBER, text for TEXT; None when there is no single answer.
+        value: a letter for CHOICE, a finite number for NUMBER, text for TEXT; None when there is no single answer.
         parsed: the text that was looked at.
         reason: how the value was found, or why there is none.
     """
@@ -64,7 +64,7 @@ def extract_answer(text: str | None, answer_type: AnswerType, options: Sequence[
     >>> extract_answer("Because", AnswerType.CHOICE, ("left", "right")).reason
     'no option named'
     """
-    inner, problem = _answer_text(text)
+    inner, problem = answer_text(text)
     if problem:
         return Extraction(value=None, parsed=inner, reason=problem)
     if answer_type is AnswerType.CHOICE:
@@ -74,19 +74,24 @@ def extract_answer(text: str | None, answer_type: AnswerType, options: Sequence[
     return Extraction(value=inner, parsed=inner, reason="the text itself")
 
 
-def same_text(one: str, other: str) -> bool:
-    """Equal up to case, spaces, Unicode form and a closing full stop."""
-    return _folded(one) == _folded(other)
-
-
-def _answer_text(text: str | None) -> tuple[str, str]:
+def answer_text(text: str | None) -> tuple[str, str]:
     """The text inside the answer tag, or the whole text without one; and why it cannot be used, or ""."""
     whole = (text or "").strip()
-    tagged = [inner.strip() for inner in _TAG.findall(whole)]
+    tagged = tagged_texts(whole)
     if len(set(tagged)) > 1:
         return whole, "ambiguous: several different answer tags"
     inner = tagged[0] if tagged else whole
     return inner, "" if inner else "no answer"
+
+
+def tagged_texts(text: str) -> list[str]:
+    """The inside of every answer tag; a last one without an end reaches to the end of the text."""
+    return [inner.strip() for inner in _TAG.findall(text)]
+
+
+def same_text(one: str, other: str) -> bool:
+    """Equal up to case, spaces, Unicode form and a closing full stop."""
+    return _folded(one) == _folded(other)
 
 
 def _extract_choice(text: str, options: Sequence[str]) -> Extraction:

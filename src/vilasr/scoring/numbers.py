@@ -11,7 +11,8 @@ _TO_NINETEEN = (
     "seventeen eighteen nineteen"
 )
 _FROM_TWENTY = "twenty thirty forty fifty sixty seventy eighty ninety"
-_UNITS = {word: value for value, word in enumerate(_TO_NINETEEN.split())}
+UNITS = {word: value for value, word in enumerate(_TO_NINETEEN.split())}
+"""zero: 0, ..., nineteen: 19."""
 _TENS = {word: 10 * value for value, word in enumerate(_FROM_TWENTY.split(), start=2)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 _PARTS = re.compile(r"(?:quarters?|thirds?|fourths?|fifths?|sixths?|eighths?|tenths?)\b", re.IGNORECASE)
@@ -26,10 +27,10 @@ _NUMBER = re.compile(
     r"(?P<over>\s*/\s*\d+(?![\d.]))?(?P<scale>\s*(?:hundred|thousand|million|billion|dozen)\b)?",
     re.IGNORECASE,
 )
-_WORD = "|".join([*_UNITS, *_TENS, "hundred", *_SCALES, "dozen", "half"])
+_WORD = "|".join([*UNITS, *_TENS, "hundred", *_SCALES, "dozen", "half"])
 _WORDS = re.compile(
     rf"(?P<sign>(?:minus|negative)\s+)?\b(?:an?\s+(?=hundred|thousand|million|dozen|half))?(?P<words>(?:{_WORD})\b"
-    rf"(?:(?:[\s-]+|\s+and\s+(?:a\s+)?)(?:{_WORD})\b)*(?:\s+point(?:\s+(?:{'|'.join(_UNITS)})\b)+)?)",
+    rf"(?:(?:[\s-]+|\s+and\s+(?:a\s+)?)(?:{_WORD})\b)*(?:\s+point(?:\s+(?:{'|'.join(UNITS)})\b)+)?)",
     re.IGNORECASE,
 )
 
@@ -100,10 +101,10 @@ def _value_of_words(words: str) -> float | None:
             group, last = group + 0.5, 0
         else:
             rank = 2 if word in _TENS else 1
-            if rank >= last or (last == 2 and _UNITS.get(word, 0) > 9):
+            if rank >= last or (last == 2 and UNITS.get(word, 0) > 9):
                 return None
-            group, last = group + (_TENS.get(word) or _UNITS[word]), rank
-    digits = [_UNITS[word] for word in decimals.split()]
+            group, last = group + (_TENS.get(word) or UNITS[word]), rank
+    digits = [UNITS[word] for word in decimals.split()]
     if any(digit > 9 for digit in digits):
         return None
     fraction = float("0." + "".join(map(str, digits))) if digits else 0.0

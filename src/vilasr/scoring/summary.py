@@ -15,6 +15,8 @@ from vilasr.types import Rollout, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy as np
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RolloutFacts:
@@ -143,11 +145,16 @@ def summarise(facts: Iterable[RolloutFacts], *, seed: int = 0) -> Summary:
 
 def estimate_score(rows: Iterable[RolloutFacts], *, seed: int = 0) -> Estimate:
     """Mean score of the scored rollouts, with siblings of one sample averaged first."""
+    return estimate(sample_scores(rows), seed=seed)
+
+
+def sample_scores(rows: Iterable[RolloutFacts]) -> list[float]:
+    """The score of each sample: the mean over its scored rollouts."""
     by_sample: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         if row.score is not None:
             by_sample[row.sample_id].append(row.score)
-    return estimate([fmean(scores) for scores in by_sample.values()], seed=seed)
+    return [fmean(scores) for scores in by_sample.values()]
 
 
 def estimate(values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000) -> Estimate:
@@ -167,11 +174,20 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0, num_resamples:
     """The 2.5 % and 97.5 % quantiles of the mean of `num_resamples` draws with replacement."""
     import numpy as np
 
+    means = bootstrap_means(values, np.random.default_rng(seed), num_resamples=num_resamples)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def bootstrap_means(values: Sequence[float], rng: np.random.Generator, *, num_resamples: int = 2000) -> np.ndarray:
+    """Means of `num_resamples` draws with replacement of as many values; float64 [num_resamples]."""
+    import numpy as np
+
     # How often each distinct value is drawn is multinomial: the same bootstrap, without drawing every item.
     distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
-    drawn = np.random.default_rng(seed).multinomial(len(values), counts / len(values), size=num_resamples)
-    low, high = np.quantile(drawn @ distinct / len(values), [0.025, 0.975])
-    return float(low), float(high)
+    drawn = rng.multinomial(len(values), counts / len(values), size=num_resamples)
+    means: np.ndarray = drawn @ distinct / len(values)
+    return means
 
 
 def _mean(values: Sequence[float]) -> float:

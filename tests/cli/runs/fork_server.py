@@ -76,6 +76,7 @@ def serve() -> None:
     import vilasr.cli.train
     import vilasr.policies.openai
     import vilasr.tasks.maze
+    import vilasr.training.grpo
     import vilasr.training.sft
     import vilasr.viewer  # noqa: F401
 

@@ -63,7 +63,7 @@ def test_a_broken_picture_is_named_and_the_others_run(mazes, endpoint, tmp_path,
     code, told, err = vilasr("rollout", mazes, "--model", "stub", "--endpoint", endpoint, "--out", out)
     assert code == 0
     assert len(keys(out)) == 5
-    assert "bad samples         1" in told
+    assert "left out            image 1" in told
     assert "is left out: " in err
 
 

@@ -1,0 +1,151 @@
+"""The results of a run on a benchmark: from its rollouts to the files that people read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
+
+from vilasr.cli.common import write_json
+from vilasr.cli.results import note_on
+from vilasr.cli.run_file import kinds_of
+from vilasr.cli.shards import WHOLE_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from vilasr.cli.shards import RunRecord
+    from vilasr.rollout import Header
+    from vilasr.scoring import RolloutFacts
+    from vilasr.types import Json, Rollout
+
+MAX_PICTURES_ON_PAGE = 3000
+"""Of the samples shown with images on the page of rollouts: about 20 MB for mazes."""
+MAX_ROLLOUTS_WITH_IMAGES = 300
+EXCLUDED_FILE = "excluded.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """A run on a benchmark, measured."""
+
+    header: Header
+    facts: list[RolloutFacts]
+    summary: dict[str, Json]
+
+
+def write_results(folder: Path, benchmark: str, record: RunRecord, *, mode: str) -> Measured:
+    """Measure the rollout file in `folder`, and write summary, report, page of rollouts and list of what was left out.
+
+    Raises:
+        InputError: no rollout file, or a folder that cannot be written.
+    """
+    from vilasr.benchmarks import facts_for, summary_of, write_report
+    from vilasr.drawing import style_named
+    from vilasr.viewer import PageOptions, write_page
+
+    reader = _Reader(folder / WHOLE_FILE, frozenset(record.sample_ids))
+    facts = [facts_for(rollout, drawing=reader.header.drawing, mode=mode) for rollout in reader.rollouts()]
+    summary = summary_of(
+        facts,
+        benchmark=benchmark,
+        header=reader.header,
+        metric_mode=mode,
+        excluded=kinds_of(record.excluded.values()),
+        num_bad_lines=reader.num_bad_lines,
+    ) | {"complete": record.complete, **reader.num_tokens}
+    _write_excluded(record.excluded, folder / EXCLUDED_FILE)
+    for left_by_a_kill in folder.glob(".rollouts.html.*.partial"):
+        left_by_a_kill.unlink(missing_ok=True)
+    num_with_images = MAX_PICTURES_ON_PAGE * len(facts) // max(1, reader.num_pictures)
+    write_page(
+        folder / "rollouts.html",
+        reader.rollouts(),
+        title=f"{benchmark}: {reader.header.model}",
+        style=style_named(reader.header.style),
+        notes=partial(note_on, mode=mode),
+        options=PageOptions(max_rollouts_with_images=max(1, min(MAX_ROLLOUTS_WITH_IMAGES, num_with_images))),
+    )
+    write_report(summary, folder)
+    write_summary(summary, folder)
+    return Measured(header=reader.header, facts=facts, summary=summary)
+
+
+def over_seeds(runs: Mapping[int, Measured], benchmark: str, *, mode: str) -> dict[str, Json]:
+    """The summary over runs with different seeds: of all their rollouts, with the score of each, and how far they lie
+    apart: `seed_spread` is the standard deviation between runs."""
+    from vilasr.benchmarks import summary_of
+
+    scores = {str(seed): run.summary["score"] for seed, run in runs.items()}
+    known = [score for score in scores.values() if score is not None]
+    excluded: Counter[str] = Counter()
+    for run in runs.values():  # the items of published files are the same in every run
+        excluded |= Counter(run.summary["excluded"])
+    header = next(iter(runs.values())).header
+    facts = [row for run in runs.values() for row in run.facts]
+    summary = summary_of(facts, benchmark=benchmark, header=header, metric_mode=mode, excluded=excluded)
+    return summary | {
+        "complete": all(run.summary["complete"] for run in runs.values()),
+        "seeds": scores,
+        "seed_mean": round(fmean(known), 4) if known else None,
+        "seed_spread": round(stdev(known), 4) if len(known) > 1 else None,
+    }
+
+
+def write_summary(summary: dict[str, Json], folder: Path) -> None:
+    """Written last and renamed into place: where there is a summary, the run is complete."""
+    path = folder / "summary.json"
+    partial_path = path.with_name(f".{path.name}.part")
+    write_json(summary, str(partial_path))
+    partial_path.replace(path)
+
+
+class _Reader:
+    """The rollouts of the samples asked for; an earlier run may have left more in the file. Counts as it reads."""
+
+    def __init__(self, path: Path, sample_ids: frozenset[str]) -> None:
+        from vilasr.rollout import read_rollouts
+
+        self._path, self._sample_ids = path, sample_ids
+        self.header, _ = read_rollouts(path)
+        self.num_bad_lines = 0
+        self.num_pictures = 0
+        self.num_tokens: dict[str, int | None] = {}
+
+    def rollouts(self) -> Iterator[Rollout]:
+        """All of them, from the beginning; afterwards the counts are those of this reading."""
+        from vilasr.rollout import read_rollouts
+
+        self.num_bad_lines = self.num_pictures = 0
+        num_context = num_sampled = 0
+        known = True
+        for rollout in read_rollouts(self._path, on_bad_line=self._count_bad_line)[1]:
+            if rollout.sample.id not in self._sample_ids:
+                continue
+            self.num_pictures += len(rollout.images)
+            for turn in rollout.turns:
+                known = known and turn.tokens is not None
+                num_context += len(turn.tokens.context_ids) if turn.tokens else 0
+                num_sampled += len(turn.tokens.token_ids) if turn.tokens else 0
+            yield rollout
+        self.num_tokens = {
+            "num_context_tokens": num_context if known else None,
+            "num_sampled_tokens": num_sampled if known else None,
+        }
+
+    def _count_bad_line(self, error: Exception) -> None:
+        self.num_bad_lines += 1
+
+
+def _write_excluded(excluded: Mapping[str, str], path: Path) -> None:
+    from vilasr.data.dataset import write_atomically
+
+    if excluded:
+        rows = [json.dumps({"id": key, "reason": reason}) for key, reason in excluded.items()]
+        write_atomically(path, "\n".join(rows).encode() + b"\n")
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,118 @@
+"""Runs in shards: each has its own rollout file and record in the run's folder, and merging joins them.
+
+DIR/rollouts-0-of-4.jsonl, DIR/shard-0-of-4.json, ..., DIR/images: shards made on several machines are merged after
+their folders have been copied into one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from vilasr.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vilasr.benchmarks import Shard
+
+WHOLE_FILE = "rollouts.jsonl"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRecord:
+    """What came of a run, or of shard `index` of `count`.
+
+    Attributes:
+        sample_ids: those asked for; the file may hold others too.
+        excluded: id -> why, of items that were left out.
+        complete: False when time was up before the last sample.
+    """
+
+    benchmark: str
+    index: int = 0
+    count: int = 1
+    sample_ids: list[str]
+    excluded: dict[str, str]
+    complete: bool
+
+
+def parse_shard(text: str) -> Shard:
+    """ "0/4" is the first shard of four. Raises InputError."""
+    from vilasr.benchmarks import Shard
+
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None:
+        raise InputError("--shard", expected="i/n with i from 0 to n - 1, such as 0/4", got=repr(text))
+    return Shard(int(match[1]), int(match[2]))
+
+
+def rollout_file(shard: Shard | None) -> str:
+    """The name of the rollout file of a shard, or of a whole run."""
+    return WHOLE_FILE if shard is None else f"rollouts-{shard.index}-of-{shard.count}.jsonl"
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write the record of a shard, last of all: where it is, the shard is done."""
+    from vilasr.data.dataset import write_atomically
+
+    path = folder / f"shard-{record.index}-of-{record.count}.json"
+    write_atomically(path, json.dumps(asdict(record)).encode() + b"\n")
+
+
+def merge_shards(folder: Path, benchmark: str) -> RunRecord:
+    """Join the shards in `folder` into one rollout file; returns the record of the whole.
+
+    Raises:
+        InputError: there are no shards, one is missing or not done, or they are not of one run.
+    """
+    records = [_read_record(path) for path in sorted(folder.glob("shard-*-of-*.json"))]
+    if not records:
+        remedy = "Run each with --shard first."
+        raise InputError(str(folder), expected="the shards of a run", got="none that is done", remedy=remedy)
+    others = {record.benchmark for record in records} - {benchmark}
+    if others:
+        raise InputError(str(folder), expected=f"shards of {benchmark}", got=", ".join(sorted(others)))
+    count = records[0].count
+    missing = sorted(set(range(count)) - {record.index for record in records if record.count == count})
+    if missing or len(records) != count:
+        got = f"no shard {', '.join(map(str, missing))}" if missing else "shards of several divisions"
+        raise InputError(str(folder), expected=f"{count} shards that are done", got=got, remedy="Run --shard for each.")
+    _join([folder / f"rollouts-{index}-of-{count}.jsonl" for index in range(count)], folder / WHOLE_FILE)
+    return replace(
+        records[0],
+        index=0,
+        count=1,
+        sample_ids=sorted({sample_id for record in records for sample_id in record.sample_ids}),
+        excluded={key: reason for record in records for key, reason in record.excluded.items()},
+        complete=all(record.complete for record in records),
+    )
+
+
+def _join(files: list[Path], target: Path) -> None:
+    """One header and the lines of all, as they are."""
+    from vilasr.rollout import check_same_run, read_rollouts
+
+    first, _ = read_rollouts(files[0])
+    partial = target.with_name(f".{target.name}.part")
+    with partial.open("wb") as out:
+        for number, path in enumerate(files):
+            check_same_run(read_rollouts(path)[0], first, str(path))
+            with path.open("rb") as lines:
+                if number > 0:
+                    lines.readline()
+                shutil.copyfileobj(lines, out)
+    partial.replace(target)
+
+
+def _read_record(path: Path) -> RunRecord:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(RunRecord).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        got = f"one that cannot be read ({str(error).splitlines()[0]})"
+        raise InputError(str(path), expected="the record of a shard", got=got, remedy="Run it again.") from error
