@@ -17,6 +17,7 @@ from vilasr.training.checkpoint import (
     checkpoints,
     flatten_optimizer,
     load_optimizer,
+    newest_checkpoint,
     restore_optimizer,
     save_atomically,
     save_checkpoint,
@@ -71,6 +72,34 @@ def test_a_checkpoint_that_was_begun_and_not_finished_does_not_count(nano, tmp_p
     assert checkpoints(tmp_path / "nowhere") == []
     save(nano, tmp_path, 2)
     assert not (tmp_path / "checkpoints" / ".000002.partial").exists()
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "config.json", "state.json"])
+def test_a_checkpoint_that_lost_a_part_is_passed_over_with_a_warning(nano, tmp_path, caplog, name):
+    good, torn = save(nano, tmp_path, 1), save(nano, tmp_path, 2)
+    assert newest_checkpoint(tmp_path) == torn
+    content = (torn / name).read_bytes()
+    (torn / name).write_bytes(content[: len(content) // 2])
+    assert newest_checkpoint(tmp_path) == good
+    assert "000002 is damaged (" in caplog.text
+    assert "the one before it is taken" in caplog.text
+    load_model(good)
+
+
+def test_checkpoints_of_which_none_can_be_read_are_refused_and_none_at_all_is_a_beginning(nano, tmp_path):
+    assert newest_checkpoint(tmp_path) is None
+    (save(nano, tmp_path, 1) / "model.safetensors").write_bytes(b"")
+    with pytest.raises(
+        InputError, match=r"checkpoints: expected a checkpoint that can be read; got 1 damaged\. Copy one"
+    ):
+        newest_checkpoint(tmp_path)
+
+
+def test_a_damaged_checkpoint_never_pushes_out_those_that_can_be_read(nano, tmp_path):
+    save(nano, tmp_path, 1)
+    (save(nano, tmp_path, 9) / "model.safetensors").write_bytes(b"")
+    save(nano, tmp_path, 3, keep=1)  # the run went on from step 1
+    assert [path.name for path in checkpoints(tmp_path)] == ["000003"]
 
 
 @pytest.mark.parametrize(

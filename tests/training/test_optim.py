@@ -8,7 +8,7 @@ import torch
 from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
 from vilasr.training.config import OptimSection
-from vilasr.training.optim import make_optimizer, set_rate, warmup_then_cosine
+from vilasr.training.optim import make_optimizer, part_of, set_rate, warmup_steps, warmup_then_cosine
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,19 @@ def test_a_warmup_as_long_as_the_run_never_falls():
     assert [rate(0), rate(1)] == [0.5, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "steps", "expected"),
+    [({}, 50, 0), ({"warmup": 7}, 50, 7), ({"warmup_share": 0.1}, 50, 5), ({"warmup_share": 0.1}, 56, 6)],
+)
+def test_the_rise_is_so_many_steps_or_a_share_of_them(settings, steps, expected):
+    assert warmup_steps(OptimSection(**settings), steps) == expected
+
+
+def test_a_rise_given_in_both_ways_is_refused():
+    with pytest.raises(ValueError, match=r"give either optim\.warmup or optim\.warmup_share"):
+        OptimSection(warmup=3, warmup_share=0.1)
+
+
 @pytest.fixture
 def model(tiny_folder):
     return load_model(tiny_folder).model
@@ -38,16 +51,17 @@ def names(model, optimizer):
     return {known[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]}
 
 
-def part(name):
-    if "visual" not in name:
-        return "text"
-    return "projector" if "merger" in name else "vision"
+def test_the_part_of_a_weight_follows_from_its_name():
+    assert part_of("model.visual.blocks.0.attn.qkv.weight") == "vision"
+    assert part_of("model.visual.deepstack_merger_list.0.norm.weight") == "projector"
+    assert part_of("model.language_model.layers.0.mlp.up_proj.lora_A.default.weight") == "text"
+    assert part_of("lm_head.weight") == "text"
 
 
 @pytest.mark.parametrize("freeze", [[], ["vision"], ["vision", "projector"], ["text"], ["projector", "text"]])
 def test_frozen_parts_are_not_trained_and_all_others_are(model, freeze):
     optimizer = make_optimizer(model, OptimSection(freeze=freeze))
-    expected = {name for name, _ in model.named_parameters() if part(name) not in freeze}
+    expected = {name for name, _ in model.named_parameters() if part_of(name) not in freeze}
     assert names(model, optimizer) == expected
     assert {name for name, weight in model.named_parameters() if weight.requires_grad} == expected
 
@@ -59,7 +73,7 @@ def test_a_frozen_part_keeps_its_weights_through_a_step(model):
         for weight in group["params"]:
             weight.grad = torch.ones_like(weight)
     optimizer.step()
-    changed = {part(name) for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+    changed = {part_of(name) for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
     assert changed == {"projector"}
 
 
@@ -70,7 +84,7 @@ def test_only_matrices_decay_and_the_vision_tower_has_its_own_peak(model):
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             assert group["weight_decay"] == (0.1 if parameter.ndim >= 2 else 0.0)
-            assert group["lr"] == pytest.approx(0.05 if part(known[id(parameter)]) == "vision" else 0.25)
+            assert group["lr"] == pytest.approx(0.05 if part_of(known[id(parameter)]) == "vision" else 0.25)
 
 
 def test_nothing_left_to_train_is_refused(model):

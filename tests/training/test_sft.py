@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import sys
 
 import pytest
 import torch
@@ -14,10 +16,22 @@ from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
 from vilasr.protocol import COMPACT
-from vilasr.training.config import CopyingSection, DataSection, OptimSection, PointingSection, TaskSource
+from vilasr.training import metrics
+from vilasr.training.config import (
+    CopyingSection,
+    DataSection,
+    OptimSection,
+    PointingSection,
+    SftConfig,
+    TaskSource,
+    ValidationSection,
+)
+from vilasr.training.distributed import Scorer
 from vilasr.training.guidance import Guidance
+from vilasr.training.learner import Learner
 from vilasr.training.metrics import read_metrics
 from vilasr.training.optim import make_optimizer
+from vilasr.training.resume import identity
 from vilasr.training.sft import train_sft, train_step
 from vilasr.training.stream import open_stream
 
@@ -98,6 +112,72 @@ def test_a_run_begun_before_a_key_was_known_goes_on(nano_folder, tmp_path):
     train_sft(config, report=stop_at(0))
 
 
+def test_a_torn_checkpoint_is_passed_over_and_the_run_ends_with_the_very_same_weights(nano_folder, tmp_path):
+    settings = {"steps": 5, "save_every": 2}
+    straight = sft_config(nano_folder, tmp_path / "straight", **settings)
+    torn = sft_config(nano_folder, tmp_path / "torn", **settings)
+    expected = weights(train_sft(straight))
+    with pytest.raises(StoppedError):
+        train_sft(torn, report=stop_at(4))
+    newest = torn.out / "checkpoints" / "000004" / "optimizer.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    found = weights(train_sft(torn))
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    assert log(torn) == log(straight)
+
+
+def test_a_run_may_go_on_with_other_means_to_the_same_end(nano_folder, tmp_path):
+    config = sft_config(nano_folder, tmp_path, steps=1)
+    train_sft(config)
+    held_out = ValidationSection(tasks=[TaskSource(task="marks", split="validation")], num=1)
+    changes = {"micro_tokens": 500, "gradient_checkpointing": True, "strategy": "fsdp2", "validation": held_out}
+    train_sft(config.model_copy(update=changes), report=stop_at(0))
+
+
+def test_a_rollout_file_that_has_grown_is_another_run(nano_folder, tmp_path):
+    (tmp_path / "rollouts.jsonl").write_text("header\n" + "rollout\n" * 7)
+    data = DataSection(rollouts=tmp_path / "rollouts.jsonl", batch_size=2)
+    config = sft_config(nano_folder, tmp_path / "run", steps=None, epochs=1, data=data)
+    assert config.num_steps == 4
+    checkpoint = tmp_path / "run" / "checkpoints" / "000004"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").write_text(json.dumps({"step": 4, **identity(config), "num_steps": 4}))
+    with (tmp_path / "rollouts.jsonl").open("a") as file:
+        file.write("rollout\n" * 2)
+    with pytest.raises(
+        InputError, match=r"rollouts that the run was started with, 4 steps; got 5 steps\. Give another"
+    ):
+        train_sft(SftConfig.model_validate(config.model_dump()))
+
+
+def test_the_metrics_are_plotted_at_the_end(nano_folder, tmp_path, monkeypatch, caplog):
+    train_sft(sft_config(nano_folder, tmp_path / "with", steps=2))
+    assert (tmp_path / "with" / "metrics.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    metrics._warn_without_plots.cache_clear()
+    train_sft(sft_config(nano_folder, tmp_path / "without", steps=2, save_every=1))
+    assert not (tmp_path / "without" / "metrics.png").exists()
+    assert caplog.text.count("No plots of the metrics: matplotlib is not installed. Run: pip install") == 1
+
+
+def test_a_base_model_that_is_no_vision_language_model_is_refused(nano_folder, tmp_path):
+    shutil.copytree(nano_folder, tmp_path / "text")
+    config_file = tmp_path / "text" / "config.json"
+    config_file.write_text(json.dumps(json.loads(config_file.read_text()) | {"model_type": "qwen2"}))
+    with pytest.raises(
+        InputError, match=r"expected a checkpoint of the Qwen2\.5-VL or Qwen3-VL family; got model_type"
+    ):
+        train_sft(sft_config(tmp_path / "text", tmp_path / "run", steps=1))
+
+
+def test_a_base_model_without_image_tokens_is_refused(nano_folder, tmp_path):
+    shutil.copytree(nano_folder, tmp_path / "blind")
+    tokenizer_file = tmp_path / "blind" / "tokenizer.json"
+    tokenizer_file.write_text(tokenizer_file.read_text().replace("<|image_pad|>", "<|nothing|>"))
+    with pytest.raises(InputError, match=r"expected a chat tokenizer with .*; got one without <\|image_pad\|>"):
+        train_sft(sft_config(tmp_path / "blind", tmp_path / "run", steps=1))
+
+
 def test_bad_data_stops_the_run_with_its_own_error(nano_folder, tmp_path):
     data = DataSection(tasks=[TaskSource(task="marks", options={"num": "9"})], batch_size=2, window=1)
     with pytest.raises(InputError, match="option num of task marks"):
@@ -125,7 +205,8 @@ def one_step(loaded, config, optimizer):
     load = open_stream(config.data, episode, chat=loaded.chat, settings=loaded.images)
     guidance = Guidance(config, loaded)
     samples = [load(0), load(1)]
-    return train_step(loaded.model, samples, optimizer, config, pad_id=loaded.chat.stop_id, guidance=guidance)
+    learner = Learner(loaded=loaded, scorer=Scorer(loaded.model), optimizer=optimizer)
+    return train_step(learner, samples, config, guidance=guidance)
 
 
 def test_the_metrics_of_a_model_that_knows_nothing_are_those_of_even_odds(nano_folder, tmp_path):

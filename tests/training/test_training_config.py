@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from vilasr.cli.main import build_parser
 from vilasr.errors import InputError
 from vilasr.tasks import task_named
 from vilasr.training.config import SftConfig, load_config
+from vilasr.training.grpo_config import GrpoConfig
 from vilasr.training.nano.seeing import SeeingConfig
+from vilasr.training.rejection_config import RejectionConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 WHOLE = """
@@ -38,10 +41,23 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.toml")), ids=lambda path: str(path.relative_to(CONFIGS)))
 def test_every_shipped_config_loads_and_its_tasks_take_their_options(path):
-    config = load_config(SeeingConfig if path.stem.startswith("0-see") else SftConfig, path)
-    for source in config.data.tasks if isinstance(config, SftConfig) else ():
+    config = load_config(kind_of(path), path)
+    section = config.data if isinstance(config, SftConfig) else getattr(config, "prompts", None)
+    for source in section.tasks if section else ():
         assert source.split == "train"
-        task_named(source.task).generate(source.split, 0, config.data.seed, source.options)
+        if source.task:
+            task_named(source.task).generate(source.split, 0, section.seed, source.options)
+
+
+def kind_of(path):
+    """The name of a file begins with that of its stage; those of fine-tuning have others."""
+    kinds = {
+        "0-see": SeeingConfig,
+        "rejection": RejectionConfig,
+        "synthesis": RejectionConfig,
+        "grpo": GrpoConfig,
+    }
+    return next((kind for start, kind in kinds.items() if path.stem.startswith(start)), SftConfig)
 
 
 def test_configs_are_shipped():
@@ -74,6 +90,14 @@ def test_overrides_replace_nested_values_and_bare_words_are_text(write):
         (["precision=fp8"], r"precision: expected Input should be 'fp32' or 'bf16'; got 'fp8'"),
         (["data.rollouts=a.jsonl"], r"data: expected Value error, give either data\.tasks or data\.rollouts"),
         (["data.tasks=[]"], r"data: expected Value error, give either data\.tasks or data\.rollouts"),
+        (["epochs=1"], r"give either steps or epochs"),
+        (["protocol=3"], r"protocol: expected Input should be a valid string"),
+        (["strategy=zero3"], r"strategy: expected Input should be 'ddp' or 'fsdp2'; got 'zero3'"),
+        (["lora.rank=-1"], r"lora\.rank: expected Input should be greater than or equal to 0; got -1"),
+        (
+            ["copying.weight=0.1", "matmul_attention=true", "gradient_checkpointing=true"],
+            r"attention that gradient_checkpointing does not keep",
+        ),
         (["pointing.weight=0.1"], r"pointing and copying need matmul_attention = true"),
         (["copying.weight=0.1"], r"pointing and copying need matmul_attention = true"),
         (["steps=0", "data.seed=x"], r"2 problem\(s\) in all"),
@@ -86,6 +110,33 @@ def test_overrides_replace_nested_values_and_bare_words_are_text(write):
 def test_a_mistake_is_named(write, overrides, message):
     with pytest.raises(InputError, match=message):
         load_config(SftConfig, write(WHOLE), overrides)
+
+
+def test_epochs_are_counted_over_a_rollout_file(write, tmp_path):
+    text = WHOLE.replace("steps = 10", "epochs = 1")
+    with pytest.raises(InputError, match=r"epochs are counted over data\.rollouts; give steps for tasks"):
+        load_config(SftConfig, write(text))
+    overrides = ["data.tasks=[]", f"data.rollouts={tmp_path / 'none.jsonl'}"]
+    with pytest.raises(InputError, match=r"none\.jsonl: expected a rollout file; got no such file"):
+        assert load_config(SftConfig, write(text), overrides).num_steps
+
+
+def test_the_papers_settings_are_the_papers():
+    for name in ("cold-start", "reflective"):
+        config = load_config(SftConfig, CONFIGS / "paper" / f"{name}.toml")
+        assert (config.epochs, config.precision, config.data.max_tokens) == (3, "bf16", 18_432)
+        assert (config.optim.lr, config.optim.warmup_share, config.optim.final_lr) == (1e-5, 0.1, 0)
+        assert config.optim.freeze == ["vision", "projector"]
+        assert config.max_pixels == 256 * 28 * 28
+
+
+def test_the_commands_of_the_docs_parse_and_their_configs_take_the_overrides():
+    text = (CONFIGS.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith(("vilasr ", "torchrun "))]
+    assert len(commands) == 3
+    for line in commands:
+        args = build_parser().parse_args(line.partition("vilasr ")[2].split())
+        load_config(SftConfig, CONFIGS.parent / args.config, args.overrides)
 
 
 def test_an_unknown_key_of_a_task_is_told_the_keys_of_a_task(write):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence, Sized
 
     from torch import Tensor
 
     from vilasr.training.samples import TrainingSample
+
+SizedT = TypeVar("SizedT", bound="Sized")
+"""A training sample, or what holds one and is as long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,19 +79,48 @@ def token_logprobs(model: Any, batch: Batch) -> Tensor:
 
 
 def bucketed(
-    load: Callable[[int], TrainingSample], *, batch_size: int, window: int, seed: int, first_batch: int = 0
+    load: Callable[[int], TrainingSample],
+    *,
+    batch_size: int,
+    window: int,
+    seed: int,
+    first_batch: int = 0,
+    lane: int = 0,
+    num_lanes: int = 1,
 ) -> Iterator[list[TrainingSample]]:
     """Endless batches over an endless stream, samples of like length together.
 
     `window` batches are loaded, sorted by length, cut, and handed out in random order. Which samples make batch number
     k follows from the arguments alone, so a resumed run passes `first_batch` and sees what it would have seen.
+
+    Of `num_lanes` processes, each with its `lane`, every one loads and gets its share of each batch, and samples of
+    like length are still together. `batch_size` is a multiple of `num_lanes`.
     """
     start, skip = divmod(first_batch, window)
     number = start
+    share = batch_size // num_lanes
     while True:
         base = number * window * batch_size
-        samples = sorted((load(index) for index in range(base, base + window * batch_size)), key=len)
-        batches = [samples[cut : cut + batch_size] for cut in range(0, len(samples), batch_size)]
+        own = range(base + lane, base + window * batch_size, num_lanes)
+        samples = sorted((load(index) for index in own), key=len)
+        batches = [samples[cut : cut + share] for cut in range(0, len(samples), share)]
         random.Random(f"{seed}/{number}").shuffle(batches)
         yield from batches[skip:]
         number, skip = number + 1, 0
+
+
+def cut_up(samples: Sequence[SizedT], *, max_tokens: int | None, at_least: int = 1) -> list[list[SizedT]]:
+    """Cut samples, in order of length, into parts of at most `max_tokens`, padding included; None: no limit.
+
+    A sample that is longer stands alone. There are at least `at_least` parts, which is at most the number of samples.
+    """
+    parts: list[list[SizedT]] = [[]]
+    for sample in sorted(samples, key=len):
+        if parts[-1] and max_tokens is not None and (len(parts[-1]) + 1) * len(sample) > max_tokens:
+            parts.append([])
+        parts[-1].append(sample)
+    while len(parts) < at_least:
+        largest = max(parts, key=len)
+        place, half = parts.index(largest), len(largest) // 2
+        parts[place : place + 1] = [largest[:half], largest[half:]]
+    return parts

@@ -2,29 +2,36 @@
 
 OUT/checkpoints/000200/   model.safetensors config.json tokenizer.json preprocessor_config.json vilasr.json
                           optimizer.safetensors state.json
+
+A run with adapters keeps those alone, in place of the model and its files (see `vilasr.training.lora`). Everything is
+whole, whatever number of processes wrote it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
 from vilasr.policies.transformers.model import LoadedModel, save_model
+from vilasr.training.distributed import piece_like, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import torch
 
     from vilasr.types import Json
+
+logger = logging.getLogger(__name__)
 
 
 def save_checkpoint(
@@ -35,12 +42,29 @@ def save_checkpoint(
     Raises:
         InputError: it could not be written, the disk being full for one; earlier checkpoints stay as they are.
     """
+    return write_checkpoint(
+        out, step, lambda folder: save_model(loaded, folder), flatten_optimizer(optimizer), state=state, keep=keep
+    )
+
+
+def write_checkpoint(
+    out: Path,
+    step: int,
+    write_model: Callable[[Path], None],
+    optimizer: Mapping[str, torch.Tensor],
+    *,
+    state: Mapping[str, Json],
+    keep: int,
+) -> Path:
+    """`save_checkpoint` for what is trained otherwise: `write_model` writes it into the folder it is given."""
     final = out / "checkpoints" / f"{step:06d}"
     with _replacing(final) as partial:
-        save_model(loaded, partial)
-        save_file(flatten_optimizer(optimizer), partial / "optimizer.safetensors")
+        write_model(partial)
+        save_file(dict(optimizer), partial / "optimizer.safetensors")
         (partial / "state.json").write_text(json.dumps({"step": step, **state}, indent=1), encoding="utf-8")
-    for old in checkpoints(out)[:-keep]:
+    # One that seems newer could not be read when the run was resumed: it must not push out those that can.
+    ours = [folder for folder in checkpoints(out) if int(folder.name) <= step]
+    for old in {*checkpoints(out)} - {*ours[-keep:]}:
         shutil.rmtree(old)
     return final
 
@@ -51,8 +75,13 @@ def save_final(loaded: LoadedModel, folder: Path) -> None:
     Raises:
         InputError: it could not be written.
     """
+    write_final(folder, lambda partial: save_model(loaded, partial))
+
+
+def write_final(folder: Path, write_model: Callable[[Path], None]) -> None:
+    """`save_final` for a model that `write_model` writes into the folder it is given."""
     with _replacing(folder) as partial:
-        save_model(loaded, partial)
+        write_model(partial)
         (partial / "state.json").unlink(missing_ok=True)  # came along from the checkpoint that was resumed
 
 
@@ -60,6 +89,42 @@ def checkpoints(out: Path) -> list[Path]:
     """Whole checkpoints of a run, oldest first."""
     whole = (path for path in (out / "checkpoints").glob("[0-9]*") if (path / "state.json").exists())
     return sorted(whole, key=lambda path: (len(path.name), path.name))
+
+
+def newest_checkpoint(out: Path) -> Path | None:
+    """The newest checkpoint of a run that can be read; None for a run that has none yet.
+
+    One that lost a part (they are written whole, but disks and copies fail) is passed over with a warning.
+
+    Raises:
+        InputError: there are checkpoints, and none of them can be read.
+    """
+    found = checkpoints(out)
+    for folder in reversed(found):
+        try:
+            _read_through(folder)
+        except (OSError, ValueError, SafetensorError) as error:
+            logger.warning("%s is damaged (%s): the one before it is taken.", folder, error)
+        else:
+            return folder
+    if found:
+        raise InputError(
+            str(out / "checkpoints"),
+            expected="a checkpoint that can be read",
+            got=f"{len(found)} damaged",
+            remedy="Copy one again, or give another folder to begin anew: out=PATH.",
+        )
+    return None
+
+
+def _read_through(folder: Path) -> None:
+    """Raises OSError, ValueError or SafetensorError for a file that is cut off; reads no weights."""
+    for path in folder.iterdir():
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt"):
+                pass
+        elif path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_optimizer(folder: Path, optimizer: torch.optim.Optimizer) -> None:
@@ -79,9 +144,9 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, torch
     for key, tensor in flat.items():
         number, _, moment = key.partition(".")
         moments.setdefault(int(number), {})[moment] = tensor
-    shapes = dict(zip(numbers, (p.shape for group in optimizer.param_groups for p in group["params"]), strict=True))
+    owners = dict(zip(numbers, (p for group in optimizer.param_groups for p in group["params"]), strict=True))
     fits = all(
-        number in shapes and all(tensor.ndim == 0 or tensor.shape == shapes[number] for tensor in of_one.values())
+        number in owners and all(tensor.ndim == 0 or tensor.shape == owners[number].shape for tensor in of_one.values())
         for number, of_one in moments.items()
     )
     if not fits:
@@ -91,14 +156,17 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, torch
             got=f"{len(flat)} tensors of another model or another set of frozen parts",
             remedy="Resume with the config the run was started with.",
         )
-    state["state"] = moments
+    state["state"] = {
+        number: {name: piece_like(tensor, owners[number]) if tensor.ndim else tensor for name, tensor in of_one.items()}
+        for number, of_one in moments.items()
+    }
     optimizer.load_state_dict(state)
 
 
 def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's state as tensors named "PARAMETER.MOMENT"."""
+    """The optimizer's state as whole tensors named "PARAMETER.MOMENT"."""
     state = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": tensor for number, moments in state.items() for name, tensor in moments.items()}
+    return {f"{number}.{name}": whole(tensor) for number, moments in state.items() for name, tensor in moments.items()}
 
 
 def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:

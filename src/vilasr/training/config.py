@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
+Part = Literal["vision", "projector", "text"]
 
 
 class Section(BaseModel):
@@ -21,18 +24,32 @@ class Section(BaseModel):
 
 
 class TaskSource(Section):
-    """Demonstrations made on the fly. `mistakes` and `without_drawing` are shares of the samples."""
+    """A share of the samples, from one of: demonstrations of a `task`, made on the fly; demonstrations of the samples
+    of a `dataset`, a folder that `vilasr generate` wrote; the `rollouts` of a file.
 
-    task: str
+    `split` and `options` are the task's; `mistakes` and `without_drawing` are shares of the demonstrations.
+    """
+
+    task: str = ""
+    dataset: Path | None = None
+    rollouts: Path | None = None
     weight: float = Field(default=1.0, gt=0)
     split: Literal["train", "validation", "test"] = "train"
     options: dict[str, str] = {}
     mistakes: float = Field(default=0.0, ge=0, le=1)
     without_drawing: float = Field(default=0.0, ge=0, le=1)
 
+    @model_validator(mode="after")
+    def _one_origin(self) -> TaskSource:
+        if bool(self.task) + (self.dataset is not None) + (self.rollouts is not None) != 1:
+            raise ValueError("give one of task, dataset and rollouts")
+        if self.options and not self.task:
+            raise ValueError("options are for a task; a dataset and rollouts have theirs")
+        return self
+
 
 class DataSection(Section):
-    """Where samples come from: any number of tasks, mixed by weight, or one rollout file. `window`: see `bucketed`."""
+    """Where samples come from: sources mixed by their weights, or one rollout file. `window`: see `bucketed`."""
 
     tasks: list[TaskSource] = []
     rollouts: Path | None = None
@@ -51,17 +68,56 @@ class DataSection(Section):
 class OptimSection(Section):
     """AdamW. The rate rises over `warmup` steps, then falls along a cosine to `final_lr` times the peak.
 
-    The vision tower trains at `vision_scale` times the rate.
+    `warmup_share` says the same as a share of all steps. The vision tower trains at `vision_scale` times the rate.
     """
 
     lr: float = Field(default=1e-5, gt=0)
     vision_scale: float = Field(default=1.0, gt=0)
     warmup: int = Field(default=0, ge=0)
+    warmup_share: float = Field(default=0.0, ge=0, le=1)
     final_lr: float = Field(default=0.0, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.95)
     clip_norm: float = Field(default=1.0, gt=0)
-    freeze: list[Literal["vision", "projector", "text"]] = []
+    freeze: list[Part] = []
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> OptimSection:
+        if self.warmup and self.warmup_share:
+            raise ValueError("give either optim.warmup or optim.warmup_share")
+        return self
+
+
+class LoraSection(Section):
+    """Low-rank adapters instead of the weights themselves; `rank` 0: none. See `vilasr.training.lora`.
+
+    They sit on the linear layers whose own names are in `targets`, in every part of the model that is not frozen.
+    """
+
+    rank: int = Field(default=0, ge=0)
+    alpha: float = Field(default=32.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: list[str] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+class ValidationSection(Section):
+    """Samples that are never trained on, from tasks or a rollout file; `num` 0: none.
+
+    After every `every` steps, and after the last, the loss on the first `num` of them is measured.
+    """
+
+    tasks: list[TaskSource] = []
+    rollouts: Path | None = None
+    seed: int = 0
+    num: int = Field(default=0, ge=0)
+    every: int = Field(default=100, gt=0)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ValidationSection:
+        num_origins = bool(self.tasks) + (self.rollouts is not None)
+        if num_origins > 1 or bool(num_origins) != bool(self.num):
+            raise ValueError("give validation.num, and either validation.tasks or validation.rollouts")
+        return self
 
 
 class PointingSection(Section):
@@ -91,19 +147,33 @@ class SftConfig(Section):
     Attributes:
         model: the checkpoint to start from: "nano", a folder, or a hub id.
         out: folder of the run.
-        steps: optimizer steps.
-        precision: "bf16" runs the products in bfloat16 over float32 weights.
+        steps, epochs: optimizer steps; or, for a rollout file, how often each of its rollouts is seen.
+        precision: "bf16" runs the products in bfloat16 over float32 weights; below adapters, over bfloat16 weights.
+        max_pixels: of an image as the model sees it, if not the checkpoint's own; the final model keeps it.
+        protocol: that the model learns to speak, if not the checkpoint's own; the final model keeps it.
+        micro_tokens: size of one forward pass at most, padding included; larger batches are passed through in parts.
+            None: whole. It does not change what is learned.
+        gradient_checkpointing: compute the insides of layers again in the backward pass, instead of keeping them.
+        strategy: how several processes (see `vilasr.training.distributed`) share the work.
         save_every, keep: a checkpoint every so many steps; the newest `keep` stay.
     """
 
     model: str
     out: Path
-    steps: int = Field(gt=0)
+    steps: int | None = Field(default=None, gt=0)
+    epochs: float | None = Field(default=None, gt=0)
     data: DataSection
+    validation: ValidationSection = ValidationSection()
     optim: OptimSection = OptimSection()
+    lora: LoraSection = LoraSection()
     pointing: PointingSection = PointingSection()
     copying: CopyingSection = CopyingSection()
     precision: Literal["fp32", "bf16"] = "bf16"
+    max_pixels: int | None = Field(default=None, gt=0)
+    protocol: str | None = None
+    micro_tokens: int | None = Field(default=None, gt=0)
+    gradient_checkpointing: bool = False
+    strategy: Literal["ddp", "fsdp2"] = "ddp"
     device: str = "cpu"
     threads: int | None = Field(default=None, gt=0)
     matmul_attention: bool = False
@@ -114,7 +184,36 @@ class SftConfig(Section):
     def _attention_can_be_read(self) -> SftConfig:
         if (self.pointing.weight or self.copying.weight) and not self.matmul_attention:
             raise ValueError("pointing and copying need matmul_attention = true")
+        if (self.pointing.weight or self.copying.weight) and self.gradient_checkpointing:
+            raise ValueError("pointing and copying read attention that gradient_checkpointing does not keep")
         return self
+
+    @model_validator(mode="after")
+    def _one_length(self) -> SftConfig:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        if self.epochs is not None and self.data.rollouts is None:
+            raise ValueError("epochs are counted over data.rollouts; give steps for tasks, which never end")
+        return self
+
+    @cached_property
+    def num_steps(self) -> int:
+        """Optimizer steps; `epochs` are rounded up to whole ones, and a bad line of the file counts like a good one.
+
+        Raises:
+            InputError: the rollout file that has to be counted cannot be read.
+        """
+        if self.steps is not None:
+            return self.steps
+        assert self.epochs is not None  # both for mypy: the validators have seen to them
+        assert self.data.rollouts is not None
+        try:
+            with self.data.rollouts.open("rb") as lines:
+                num_rollouts = sum(1 for _ in lines) - 1
+        except OSError as error:
+            got = str(error.strerror).lower()
+            raise InputError(str(self.data.rollouts), expected="a rollout file", got=got) from error
+        return max(1, math.ceil(self.epochs * num_rollouts / self.data.batch_size))
 
 
 def load_config(kind: type[ConfigT], path: Path, overrides: Sequence[str] = ()) -> ConfigT:

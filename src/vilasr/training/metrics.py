@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+logger = logging.getLogger(__name__)
 
 
 class MetricsLog:
@@ -35,19 +39,45 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in lines]
 
 
+def plot_run(out: Path, names: Sequence[str]) -> None:
+    """`OUT/metrics.png`: those of the named metrics that the run has. Without the extra `plots`, one warning a process.
+
+    A plot is no reason to stop a run: a file that cannot be written is a warning too.
+    """
+    lines = read_metrics(out / "metrics.jsonl")
+    known = [name for name in names if any(name in line for line in lines)]
+    if not known:
+        return
+    try:
+        plot_metrics(out / "metrics.jsonl", out / "metrics.png", known)
+    except ImportError:
+        _warn_without_plots()
+    except OSError as error:
+        logger.warning("%s: no plot (%s).", out / "metrics.png", error)
+
+
+@cache
+def _warn_without_plots() -> None:
+    logger.warning("No plots of the metrics: matplotlib is not installed. Run: pip install 'vilasr[plots]'.")
+
+
 def plot_metrics(path: Path, image: Path, names: Sequence[str]) -> None:
     """Draw the named metrics of `path` over the steps, one panel each, into a PNG. Needs the extra `plots`."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     lines = read_metrics(path)
-    figure, panels = pyplot.subplots(1, len(names), figsize=(4.2 * len(names), 3), squeeze=False, layout="constrained")
-    for panel, name in zip(panels[0], names, strict=True):
+    num_columns = min(len(names), 4)
+    num_rows = -(-len(names) // num_columns)
+    figure = Figure(figsize=(4.2 * num_columns, 3 * num_rows))
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(num_rows, num_columns, squeeze=False).flat
+    for name, panel in zip(names, panels, strict=False):
         known = [(line["step"], line[name]) for line in lines if name in line]
-        panel.plot(*zip(*known, strict=True) if known else ([], []), linewidth=1)
+        panel.plot(*zip(*known, strict=True) if known else ([], []), linewidth=1, marker="." if len(known) < 30 else "")
         panel.set(title=name, xlabel="step")
         panel.grid(alpha=0.3)
-    figure.savefig(image, dpi=110)
-    pyplot.close(figure)
+    for panel in panels:
+        panel.set_axis_off()
+    figure.subplots_adjust(left=0.05, right=0.99, wspace=0.25, hspace=0.5, bottom=0.17, top=0.9)
+    figure.savefig(image, dpi=90)

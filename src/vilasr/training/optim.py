@@ -10,9 +10,9 @@ import torch
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from vilasr.training.config import OptimSection
+    from vilasr.training.config import OptimSection, Part
 
 
 def warmup_then_cosine(steps: int, *, warmup: int, final: float) -> Callable[[int], float]:
@@ -32,31 +32,45 @@ def warmup_then_cosine(steps: int, *, warmup: int, final: float) -> Callable[[in
     return factor
 
 
+def warmup_steps(optim: OptimSection, steps: int) -> int:
+    """How many of a run's `steps` the rate rises over."""
+    return optim.warmup or round(optim.warmup_share * steps)
+
+
+def part_of(name: str) -> Part:
+    """The part of the model that a weight or layer called `name` belongs to.
+
+    >>> part_of("model.visual.merger.mlp.0.weight")
+    'projector'
+    """
+    if ".visual." not in name:
+        return "text"
+    return "projector" if "merger" in name else "vision"
+
+
+def freeze(model: Any, parts: Collection[Part]) -> None:
+    """Leave these parts of `model` as they are from now on."""
+    for name, parameter in model.named_parameters():
+        if part_of(name) in parts:
+            parameter.requires_grad_(False)
+
+
 def make_optimizer(model: Any, optim: OptimSection) -> torch.optim.AdamW:
     """AdamW over what is not frozen; weight decay only on matrices; the vision tower at its own peak rate.
 
     Raises:
         InputError: every part is frozen.
     """
-    visual = dict(model.model.visual.named_parameters())
-    parts = {
-        "vision": [weight for name, weight in visual.items() if "merger" not in name],
-        "projector": [weight for name, weight in visual.items() if "merger" in name],
-        "text": [*model.model.language_model.parameters(), *model.lm_head.parameters()],
-    }
-    for name in optim.freeze:
-        for parameter in parts[name]:
-            parameter.requires_grad_(False)
-    in_vision = {id(parameter) for parameter in parts["vision"]}
+    freeze(model, optim.freeze)
     groups = []
     for matrices in (True, False):
         for vision in (False, True):
             chosen = [
                 parameter
-                for parameter in model.parameters()
+                for name, parameter in model.named_parameters()
                 if parameter.requires_grad
                 and (parameter.ndim >= 2) == matrices
-                and (id(parameter) in in_vision) == vision
+                and (part_of(name) == "vision") == vision
             ]
             if chosen:
                 peak = optim.lr * (optim.vision_scale if vision else 1.0)

@@ -71,7 +71,9 @@ class PointReader:
     def tap(self, batch: Batch, *, layer: int, num_heads: int) -> SpanTap:
         """The tap for a batch whose images are in pixel coordinates of the model's size."""
         length = batch.ids.shape[1]
-        rows, queries, targets = [], [], []
+        rows: list[int] = []
+        queries: list[int] = []
+        targets: list[torch.Tensor] = []
         for row, places in enumerate(_images(batch, self._image_id)):
             for start, numbers, place in self._found(batch.ids[row].cpu(), batch.loss_mask[row].cpu(), places):
                 wanted = torch.zeros(length, dtype=torch.bool)

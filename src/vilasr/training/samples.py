@@ -7,6 +7,7 @@ is tokenised here, once, exactly as the engine would have: every context, every 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -19,12 +20,20 @@ from vilasr.policies.transformers.vision import Grid, ImageSettings, patchify
 from vilasr.types import FinishReason, Rollout, TurnTokens
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from PIL.Image import Image
     from torch import Tensor
 
     from vilasr.policies.transformers.chat import ChatTokens
+
+
+class DroppedError(DataError):
+    """A rollout that cannot be trained on. `reason` is one of a few words, for counting: too_long, image_pads."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +46,7 @@ class TrainingSample:
         logprobs: float32 [L], the sampling policy's log-probabilities where known, else NaN.
         patches: float32 [sum of t*h*w, patch values] of all images in order.
         grids: (t, h, w) of each image.
+        dropped: why the rollout whose turn it was could not be trained on, where this one takes its place; else "".
     """
 
     ids: Tensor
@@ -44,6 +54,7 @@ class TrainingSample:
     logprobs: Tensor
     patches: Tensor
     grids: tuple[Grid, ...]
+    dropped: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -60,7 +71,7 @@ def build_sample(
         max_tokens: longer conversations are cut after the last turn that fits.
 
     Raises:
-        DataError: nothing is left to train on, or image pads and grids disagree.
+        DroppedError: nothing is left to train on, or image pads and grids disagree.
     """
     grids = [settings.grid(view.size) for view in views]
     turns = turn_tokens(rollout, grids, chat=chat, settings=settings)
@@ -74,7 +85,7 @@ def build_sample(
         for value in (*[nothing] * len(turn.context_ids), *(turn.logprobs or [nothing] * len(turn.token_ids)))
     ]
     if not any(mask):
-        raise DataError(f"{rollout.sample.id}: no trainable token within {max_tokens} tokens.")
+        raise DroppedError("too_long", f"{rollout.sample.id}: no trainable token within {max_tokens} tokens.")
     seen = _num_images_seen(ids, grids, chat, settings, rollout.sample.id)
     return TrainingSample(
         ids=torch.tensor(ids),
@@ -83,6 +94,19 @@ def build_sample(
         patches=torch.cat([patchify(view, settings) for view in views[:seen]]),
         grids=tuple(grids[:seen]),
     )
+
+
+def count_dropped(samples: Iterable[TrainingSample]) -> dict[str, float]:
+    """What a batch reports of rollouts that could not be trained on; nothing where there are none.
+
+    >>> count_dropped([])
+    {}
+
+    Two that were too long give {"dropped": 2.0, "dropped_too_long": 2.0}.
+    """
+    reasons = Counter(sample.dropped for sample in samples if sample.dropped)
+    by_reason = {f"dropped_{reason}": float(num) for reason, num in sorted(reasons.items())}
+    return {"dropped": float(reasons.total()), **by_reason} if reasons else {}
 
 
 def turn_tokens(
@@ -121,5 +145,5 @@ def _num_images_seen(
     pads = [len(list(run)) for is_pad, run in groupby(token == chat.image_id for token in ids) if is_pad]
     needed = [settings.num_tokens(grid) for grid in grids]
     if not pads or pads != needed[: len(pads)]:
-        raise DataError(f"{name}: runs of {pads} image pads, for images of {needed} tokens.")
+        raise DroppedError("image_pads", f"{name}: runs of {pads} image pads, for images of {needed} tokens.")
     return len(pads)

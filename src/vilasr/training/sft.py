@@ -1,132 +1,160 @@
 """Supervised fine-tuning on rollouts: the cold start, and its continuation after rejection sampling (paper, section 3).
 
-Decisions taken here: the loss is the mean negative log-likelihood over all trained tokens of a batch; float32 weights
-and moments, products in bfloat16 if asked; one process; the data of step k follow from the config and k alone, so a run
-that was killed goes on from its last checkpoint as if nothing had happened.
+Decisions taken here: the loss is the mean negative log-likelihood over all trained tokens of a batch, in however many
+forward passes and processes it is computed; float32 weights and moments, products in bfloat16 if asked; the data of
+step k follow from the config and k alone, so a run that was killed goes on from its last checkpoint as if nothing had
+happened.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from pydantic import ValidationError
 
 from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
-from vilasr.policies.transformers.model import LoadedModel, load_model
 from vilasr.protocol import protocol_named
-from vilasr.training.attention import tapped, use_matmul_attention
-from vilasr.training.batch import bucketed, make_batch, token_logprobs
-from vilasr.training.checkpoint import checkpoints, load_optimizer, save_checkpoint, save_final
-from vilasr.training.config import SftConfig
+from vilasr.training.attention import tapped
+from vilasr.training.batch import bucketed, make_batch
+from vilasr.training.distributed import Ranks, joined
 from vilasr.training.guidance import Guidance
-from vilasr.training.metrics import MetricsLog
-from vilasr.training.optim import make_optimizer, set_rate, warmup_then_cosine
+from vilasr.training.held_out import HeldOut, check_held_out
+from vilasr.training.learner import Learner, open_learner
+from vilasr.training.metrics import MetricsLog, plot_run
+from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
+from vilasr.training.resume import find_start, identity
+from vilasr.training.samples import TrainingSample, count_dropped
 from vilasr.training.stream import open_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from vilasr.training.samples import TrainingSample
+    from vilasr.training.config import SftConfig
 
 Report = Callable[[int, dict[str, float]], None]
+PLOTTED = ("loss", "held_out_loss", "confident", "grad_norm")
 
 
 def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None) -> Path:
     """Run (or resume) the training that `config` describes; returns the folder of the final model, OUT/model.
 
-    `report(step, metrics)` is called after every step, before a checkpoint is written. Metrics:
+    Started by torchrun, the processes share the work (see `vilasr.training.distributed`), and the first writes.
+
+    `report(step, metrics)` is called after every step, in every process, before a checkpoint is written. Metrics, of
+    all processes together:
 
         loss: mean negative log-likelihood of the trained tokens, nats a token
         looking, looking_back, moves, answers, copying, concluding: the auxiliary losses, unweighted; only where they
             are in force
+        held_out_loss: the loss on the samples of `config.validation`; only after some steps
         confident: share of the trained tokens that the model gives more than even odds
         grad_norm: norm of the gradient before clipping; a step whose norm is not finite changes no weight
         tokens: size of the batch, padding included
+        dropped, dropped_REASON: samples of the batch that stand in for one that could not be trained on; only where
+            there are any
         lr: learning rate of the step
         seconds: wall time of the step, waiting for its data included
 
     Raises:
         InputError: the model, the data or an earlier run in the same folder do not fit the config.
+        MissingExtraError: adapters, without the extra `train`.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    start = _find_start(config)
-    loaded = load_model(start or config.model, device=config.device)
-    model = loaded.model.train()
-    if config.matmul_attention:
-        use_matmul_attention(model)
-    optimizer = make_optimizer(model, config.optim)
-    first_step = 0
-    if start is not None:
-        load_optimizer(start, optimizer)
-        first_step = json.loads((start / "state.json").read_text(encoding="utf-8"))["step"]
+    check_held_out(config)
+    with joined(config.strategy, config.device) as ranks:
+        _check_shares(config, ranks)
+        start, first_step = _find_start(config, ranks)
+        learner = open_learner(config, ranks, start=start)
+        spoken = replace(learner.loaded, protocol=config.protocol or learner.loaded.protocol)
+        return _train(config, replace(learner, loaded=spoken), first_step, report)
+
+
+def _train(config: SftConfig, learner: Learner, first_step: int, report: Report) -> Path:
+    loaded, ranks = learner.loaded, learner.ranks
+    episode = EpisodeConfig(protocol=protocol_named(loaded.protocol), sizer=loaded.sizer)
     guidance = Guidance(config, loaded)
-    rate = warmup_then_cosine(config.steps, warmup=config.optim.warmup, final=config.optim.final_lr)
+    held_out = HeldOut(config, episode, learner)
+    rate = warmup_then_cosine(
+        config.num_steps, warmup=warmup_steps(config.optim, config.num_steps), final=config.optim.final_lr
+    )
+    state = identity(config) | {"num_steps": config.num_steps, "processes": ranks.num}
+    log_file = config.out / "metrics.jsonl"
     with (
-        closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_step)) as log,
-        closing(prefetched(_batches(config, loaded, first_step), ahead=config.data.window)) as batches,
+        closing(MetricsLog(log_file, first_step=first_step)) if ranks.is_first else nullcontext() as log,
+        closing(prefetched(_batches(config, learner, episode, first_step), ahead=config.data.window)) as batches,
     ):
-        for step in range(first_step, config.steps):
+        for step in range(first_step, config.num_steps):
             started = time.perf_counter()
-            set_rate(optimizer, rate(step))
-            metrics = train_step(model, next(batches), optimizer, config, pad_id=loaded.chat.stop_id, guidance=guidance)
+            set_rate(learner.optimizer, rate(step))
+            if config.lora.dropout:
+                torch.manual_seed(random.Random(f"{config.data.seed}/{step}/{ranks.rank}").getrandbits(63))
+            metrics = train_step(learner, next(batches), config, guidance=guidance)
+            metrics |= {"held_out_loss": held_out.loss()} if held_out.is_due(step) else {}
             metrics |= {"lr": config.optim.lr * rate(step), "seconds": time.perf_counter() - started}
-            log.write(step, metrics)
+            if log is not None:
+                log.write(step, metrics)
             report(step, metrics)
-            if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-                saved = save_checkpoint(
-                    config.out, step + 1, loaded, optimizer, state=_identity(config), keep=config.keep
-                )
-                # The side files come from the newest checkpoint: the one that was resumed is dropped one day.
-                loaded = replace(loaded, folder=saved)
-    save_final(loaded, config.out / "model")
+            if (step + 1) % config.save_every == 0 or step + 1 == config.num_steps:
+                learner = learner.save(config.out, step + 1, state=state, keep=config.keep)
+                if log is not None:
+                    plot_run(config.out, PLOTTED)
+    learner.save_final(config.out / "model")
     return config.out / "model"
 
 
 def train_step(
-    model: Any,
-    samples: list[TrainingSample],
-    optimizer: torch.optim.Optimizer,
-    config: SftConfig,
-    *,
-    pad_id: int,
-    guidance: Guidance,
+    learner: Learner, samples: list[TrainingSample], config: SftConfig, *, guidance: Guidance
 ) -> dict[str, float]:
-    """One optimizer step on `samples`; returns its metrics."""
-    batch = make_batch(samples, model, pad_id=pad_id)
-    taps = guidance.taps(batch)
-    in_bf16 = torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=config.precision == "bf16")
-    with in_bf16, tapped(*chain(*taps.values())):
-        logprobs = token_logprobs(model, batch)
-    loss = -logprobs.mean()
-    guiding, guided = guidance.loss(taps, batch, logprobs)
-    (loss + guiding).backward()
-    trained = [weight for group in optimizer.param_groups for weight in group["params"]]
-    norm = torch.nn.utils.clip_grad_norm_(trained, config.optim.clip_norm)
-    if math.isfinite(norm):
-        optimizer.step()
-    optimizer.zero_grad()
-    return {
-        "loss": loss.item(),
-        **guided,
-        "confident": (logprobs > math.log(0.5)).float().mean().item(),
-        "grad_norm": norm.item(),
-        "tokens": float(batch.ids.numel()),
-    }
+    """One optimizer step on a batch, of which `samples` is this process's share; returns the metrics of all of it.
+
+    Each part of the batch counts by its trained tokens. The auxiliary losses are means over a part, weighted likewise.
+    """
+    model, ranks = learner.model, learner.ranks
+    [num_trained] = ranks.summed(sum(int(sample.loss_mask.sum()) for sample in samples))
+    sums: Counter[str] = Counter()
+    for part in learner.parts(samples, config.micro_tokens):
+        batch = make_batch(part, model, pad_id=learner.loaded.chat.stop_id)
+        taps = guidance.taps(batch)
+        in_bf16 = torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=config.precision == "bf16")
+        with in_bf16, tapped(*chain(*taps.values())):
+            logprobs = learner.scorer(batch)
+        loss = -logprobs.mean()
+        guiding, guided = guidance.loss(taps, batch, logprobs)
+        share = len(logprobs) / num_trained
+        ((loss + guiding) * (share * ranks.averages)).backward()
+        confident = (logprobs > math.log(0.5)).float().mean().item()
+        means = {"loss": loss.item(), **guided, "confident": confident}
+        sums.update({name: mean * share for name, mean in means.items()} | {"tokens": batch.ids.numel()})
+    sums.update(count_dropped(samples))
+    norm = learner.update(clip_norm=config.optim.clip_norm)
+    return _of_all(sums, ranks) | {"grad_norm": norm}
 
 
-def _batches(config: SftConfig, loaded: LoadedModel, first_step: int) -> Iterator[list[TrainingSample]]:
-    episode = EpisodeConfig(protocol=protocol_named(loaded.protocol), sizer=loaded.sizer)
+def _of_all(sums: Mapping[str, float], ranks: Ranks) -> dict[str, float]:
+    """Each value summed over the processes; not all of them have to know all names."""
+    if ranks.num == 1:
+        return {name: float(value) for name, value in sums.items()}
+    names = sorted({name for names in ranks.gathered(list(sums)) for name in names})
+    return dict(zip(names, ranks.summed(*(sums.get(name, 0.0) for name in names)), strict=True))
+
+
+def _batches(
+    config: SftConfig, learner: Learner, episode: EpisodeConfig, first_step: int
+) -> Iterator[list[TrainingSample]]:
+    loaded, ranks = learner.loaded, learner.ranks
     load = open_stream(config.data, episode, chat=loaded.chat, settings=loaded.images)
     return bucketed(
         load,
@@ -134,42 +162,42 @@ def _batches(config: SftConfig, loaded: LoadedModel, first_step: int) -> Iterato
         window=config.data.window,
         seed=config.data.seed,
         first_batch=first_step,
+        lane=ranks.rank,
+        num_lanes=ranks.num,
     )
 
 
-def _find_start(config: SftConfig) -> Path | None:
-    """The newest checkpoint of this very run in its folder; None when it is new.
+def _check_shares(config: SftConfig, ranks: Ranks) -> None:
+    """Raises InputError for what cannot be shared evenly by the processes."""
+    for name, num in (("data.batch_size", config.data.batch_size), ("validation.num", config.validation.num)):
+        if num % ranks.num:
+            raise InputError(name, expected=f"a multiple of the {ranks.num} processes", got=str(num))
+
+
+def _find_start(config: SftConfig, ranks: Ranks) -> tuple[Path | None, int]:
+    """The newest checkpoint of this very run in its folder, and its step; None and 0 when it is new.
 
     Raises:
-        InputError: the folder belongs to a run with another config.
+        InputError: the folder belongs to a run with another config, or other data, or to one whose processes have
+            shared its data in another way and are in the midst of it.
     """
-    found = checkpoints(config.out)
-    if not found:
-        return None
-    saved = json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))
-    ours, theirs = _identity(config)["config"], _with_defaults(saved.get("config", {}), config)
-    differing = [key for key in ours if theirs.get(key) != ours[key]]
-    if differing:
+    found, step = find_start(config, config.out)
+    if found is None:
+        return None, 0
+    state = json.loads((found / "state.json").read_text(encoding="utf-8"))
+    if state.get("num_steps", config.num_steps) != config.num_steps:
         raise InputError(
-            str(config.out),
-            expected="the folder of a run with this config, or a new folder",
-            got=f"a run that differs in {', '.join(differing)}",
+            str(config.data.rollouts),
+            expected=f"the rollouts that the run was started with, {state['num_steps']} steps",
+            got=f"{config.num_steps} steps",
             remedy="Give another folder: out=PATH.",
         )
-    return found[-1]
-
-
-def _with_defaults(saved: dict[str, Any], config: SftConfig) -> dict[str, Any]:
-    """The config of an earlier run, as it reads today: keys that came since have their defaults, those that went are
-    left out."""
-    known = {key: value for key, value in saved.items() if key in SftConfig.model_fields}
-    try:
-        read = SftConfig.model_validate({**known, "out": config.out})
-    except ValidationError:
-        return saved
-    return dict(_identity(read)["config"])
-
-
-def _identity(config: SftConfig) -> dict[str, Any]:
-    """What must be equal for a run to be resumed."""
-    return {"config": config.model_dump(mode="json", exclude={"out", "threads", "save_every", "keep", "device"})}
+    processes = state.get("processes", 1)
+    if processes != ranks.num and step % config.data.window:
+        raise InputError(
+            str(found),
+            expected=f"the {processes} processes that have shared the data so far",
+            got=str(ranks.num),
+            remedy=f"Start as many, or go on from a checkpoint at a multiple of {config.data.window} steps.",
+        )
+    return found, step

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from vilasr.data import read_dataset
 from vilasr.drawing import style_named
 from vilasr.env import EpisodeConfig, views_of
 from vilasr.errors import DataError, InputError
 from vilasr.tasks import task_named
 from vilasr.training.demonstrations import play
-from vilasr.training.samples import TrainingSample, build_sample
+from vilasr.training.recorded import check_protocol, check_sizes
+from vilasr.training.samples import DroppedError, TrainingSample, build_sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vilasr.policies.transformers.chat import ChatTokens
     from vilasr.policies.transformers.vision import ImageSettings
     from vilasr.training.config import DataSection, TaskSource
+    from vilasr.types import Sample
 
 Load = Callable[[int], TrainingSample]
+
+PERIOD = 1000
+"""Of so many samples in a row, each source has exactly its share."""
+MAX_ATTEMPTS = 20
+BEYOND = 2**32
+"""Where the samples are numbered that take the place of a demonstration that cannot be trained on."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,70 +42,149 @@ def open_stream(data: DataSection, config: EpisodeConfig, *, chat: ChatTokens, s
     """The stream that `data` describes.
 
     Raises:
-        InputError: an unknown task, or no rollout in the file; later, from the first sample that is asked for, an
-            unknown option, or no usable rollout.
+        InputError: an unknown task, no dataset, or no rollout in the file; later, from the first sample that is asked
+            for, an unknown option, or no usable rollout.
     """
+    builder = _Builder(config=config, chat=chat, settings=settings, max_tokens=data.max_tokens, seed=data.seed)
     if data.rollouts is not None:
-        return _rollout_stream(data.rollouts, data, config, chat=chat, settings=settings)
-    for source in data.tasks:
-        task_named(source.task)
-    weights = [source.weight for source in data.tasks]
+        return builder.rollouts(data.rollouts)
+    loads = [_load_of(source, builder) for source in data.tasks]
+    turns = _Turns([source.weight for source in data.tasks], seed=data.seed)
 
     def load(index: int) -> TrainingSample:
-        rng = random.Random(f"{data.seed}/{index}")
-        source = rng.choices(data.tasks, weights)[0]
-        return _demonstration(source, index, data, config, rng, chat=chat, settings=settings)
+        number, place = turns.at(index)
+        # Tasks are endless: numbered by the whole stream, two sources of one task never make the same sample.
+        return loads[number](index if data.tasks[number].task else place)
 
     return load
 
 
-def _demonstration(
-    source: TaskSource,
-    index: int,
-    data: DataSection,
-    config: EpisodeConfig,
-    rng: random.Random,
-    *,
-    chat: ChatTokens,
-    settings: ImageSettings,
-) -> TrainingSample:
+def _load_of(source: TaskSource, builder: _Builder) -> Load:
+    if source.rollouts is not None:
+        return builder.rollouts(source.rollouts)
+    if source.dataset is not None:
+        return builder.dataset(source, source.dataset)
     task = task_named(source.task)
-    sample = task.generate(source.split, index, data.seed, source.options)
-    mistake, plain = rng.random() < source.mistakes, rng.random() < source.without_drawing
-    played = play(task, sample, rng, replace(config, drawing=not plain), mistake=mistake)
-    return build_sample(played.rollout, played.views, chat=chat, settings=settings, max_tokens=data.max_tokens)
+    return builder.demonstrations(
+        source, lambda index: task.generate(source.split, index, builder.seed, source.options)
+    )
 
 
-def _rollout_stream(
-    path: Path, data: DataSection, config: EpisodeConfig, *, chat: ChatTokens, settings: ImageSettings
-) -> Load:
-    """Epoch after epoch over a rollout file, in an order drawn anew for each.
+class _Turns:
+    """Whose turn it is: sources share out PERIOD places by their weights, at least one each, in an order by lot."""
 
-    A rollout that cannot be trained on is reported once and gives its place to the next in line.
-    """
-    from vilasr.rollout import read_rollouts
+    def __init__(self, weights: Sequence[float], *, seed: int) -> None:
+        total = sum(weights)
+        ends = [round(PERIOD * sum(weights[: number + 1]) / total) for number in range(len(weights))]
+        counts = [max(1, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+        self._order = [number for number, count in enumerate(counts) for _ in range(count)]
+        random.Random(f"{seed}/turns").shuffle(self._order)
+        self._counts = counts
+        seen: Counter[int] = Counter()
+        self._ranks = []
+        for number in self._order:
+            self._ranks.append(seen[number])
+            seen[number] += 1
 
-    header, rollouts = read_rollouts(path, on_bad_line=lambda error: logger.warning("left out: %s", error))
-    style = style_named(header.style)
-    kept = list(rollouts)
-    if not kept:
-        raise InputError(str(path), expected="at least one rollout", got="none")
-    dropped: set[int] = set()
+    def at(self, index: int) -> tuple[int, int]:
+        """(number of the source, how many of its samples came before)."""
+        period, place = divmod(index, len(self._order))
+        number = self._order[place]
+        return number, period * self._counts[number] + self._ranks[place]
 
-    def load(index: int) -> TrainingSample:
-        epoch, place = divmod(index, len(kept))
-        order = list(range(len(kept)))
-        random.Random(f"{data.seed}/{epoch}").shuffle(order)
-        for number in (*order[place:], *order[:place]):
-            if number in dropped:
-                continue
-            rollout = kept[number]
-            views = views_of(rollout, style=style, sizer=config.sizer)
-            try:
-                return build_sample(rollout, views, chat=chat, settings=settings, max_tokens=data.max_tokens)
-            except DataError as error:
-                dropped.add(number)
-                logger.warning("left out: %s", error)
-        raise InputError(str(path), expected="a rollout that can be trained on", got=f"{len(kept)} that cannot")
 
-    return load
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Builder:
+    """Makes training samples of what sources hold."""
+
+    config: EpisodeConfig
+    chat: ChatTokens
+    settings: ImageSettings
+    max_tokens: int
+    seed: int
+
+    def demonstrations(self, source: TaskSource, sample_of: Callable[[int], Sample]) -> Load:
+        """Demonstrations of samples that are made or read as they are asked for."""
+
+        def load(index: int) -> TrainingSample:
+            dropped = ""
+            for attempt in range(MAX_ATTEMPTS):
+                number = index + attempt * BEYOND
+                try:
+                    built = self._demonstration(source, sample_of(number), random.Random(f"{self.seed}/{number}"))
+                except DroppedError as error:
+                    dropped = dropped or error.reason
+                    logger.warning("left out: %s", error)
+                else:
+                    return replace(built, dropped=dropped) if dropped else built
+            raise InputError(
+                "data",
+                expected="demonstrations that can be trained on",
+                got=f"{MAX_ATTEMPTS} in a row that cannot: {dropped}",
+            )
+
+        return load
+
+    def _demonstration(self, source: TaskSource, sample: Sample, rng: random.Random) -> TrainingSample:
+        mistake, plain = rng.random() < source.mistakes, rng.random() < source.without_drawing
+        played = play(task_named(sample.task), sample, rng, replace(self.config, drawing=not plain), mistake=mistake)
+        return build_sample(
+            played.rollout, played.views, chat=self.chat, settings=self.settings, max_tokens=self.max_tokens
+        )
+
+    def dataset(self, source: TaskSource, folder: Path) -> Load:
+        """Demonstrations of the samples of a dataset, epoch after epoch."""
+        info, samples = read_dataset(folder, on_bad_row=_report)
+        task_named(info.task)
+        kept = list(samples)
+        if not kept:
+            raise InputError(str(folder), expected="at least one sample", got="none")
+        return self.demonstrations(source, lambda index: kept[_shuffled(len(kept), index, self.seed)[0]])
+
+    def rollouts(self, path: Path) -> Load:
+        """Epoch after epoch over a rollout file, in an order drawn anew for each.
+
+        A rollout that cannot be trained on is reported once and gives its place, each time it comes, to the next in
+        line.
+        """
+        from vilasr.rollout import read_rollouts
+
+        header, rollouts = read_rollouts(path, on_bad_line=_report)
+        check_protocol(path, header, self.config)
+        style = style_named(header.style)
+        kept = list(rollouts)
+        if not kept:
+            raise InputError(str(path), expected="at least one rollout", got="none")
+        dropped: dict[int, str] = {}
+
+        def load(index: int) -> TrainingSample:
+            order = _shuffled(len(kept), index, self.seed)
+            for number in order:
+                if number in dropped:
+                    continue
+                try:
+                    check_sizes(kept[number], header, self.config)
+                    views = views_of(kept[number], style=style, sizer=self.config.sizer)
+                    sample = build_sample(
+                        kept[number], views, chat=self.chat, settings=self.settings, max_tokens=self.max_tokens
+                    )
+                except (DroppedError, InputError) as error:
+                    dropped[number] = error.reason if isinstance(error, DroppedError) else "image"
+                    logger.warning("left out: %s", error)
+                else:
+                    return replace(sample, dropped=dropped[order[0]]) if order[0] in dropped else sample
+            raise InputError(str(path), expected="a rollout that can be trained on", got=f"{len(kept)} that cannot")
+
+        return load
+
+
+def _shuffled(num: int, index: int, seed: int) -> list[int]:
+    """The order of an epoch over `num` items, drawn anew for each, beginning with the item at `index`."""
+    epoch, place = divmod(index, num)
+    order = list(range(num))
+    random.Random(f"{seed}/{epoch}").shuffle(order)
+    return [*order[place:], *order[:place]]
+
+
+def _report(error: DataError) -> None:
+    logger.warning("left out: %s", error)

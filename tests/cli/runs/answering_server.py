@@ -1,6 +1,6 @@
 """An OpenAI-compatible server without a model: what it says follows from the picture alone, so runs can be compared.
 
-First it draws a box, then it answers with a letter; every eighth picture gets a reply that is neither.
+By default it first draws a box, then answers with a letter; every eighth picture gets a reply that is neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vilasr.protocol import VILASR, format_turn
 from vilasr.types import Box
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SIZES = ((112, 112),)
 SECONDS_A_REPLY = 0.005
@@ -42,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         time.sleep(SECONDS_A_REPLY)
-        choice = {"message": {"role": "assistant", "content": reply(body["messages"])}, "finish_reason": "stop"}
+        said = self.server.reply(body["messages"])
+        choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         content = json.dumps({"choices": [choice]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
@@ -55,15 +56,17 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    reply: Callable[[list[dict]], str]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Nothing: a killed client leaves broken connections."""
 
 
 @contextmanager
-def serve() -> Iterator[str]:
-    """The base URL, for as long as the server runs."""
+def serve(reply: Callable[[list[dict]], str] = reply) -> Iterator[str]:
+    """The base URL, for as long as the server runs. `reply` says what a model would say to the messages."""
     with Server(("127.0.0.1", 0), Handler) as server:
+        server.reply = reply
         thread = Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

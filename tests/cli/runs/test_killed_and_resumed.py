@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import time
 
 import pytest
@@ -137,3 +138,57 @@ def test_training_killed_ten_times_ends_with_the_same_weights_and_losses(command
     run = json.loads((killed / "run.json").read_text())
     assert run["config"]["steps"] == 20
     assert set(run["versions"]) >= {"vilasr", "python", "torch", "transformers"}
+
+
+def brief_model(tiny, folder):
+    """A copy of `tiny` to whom all tokens are nearly equally likely, its stop token too, so that lengths differ."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] *= 0.05
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def test_grpo_killed_ten_times_ends_with_the_same_weights_rollouts_and_metrics(commands, tiny, tmp_path):
+    from safetensors.torch import load_file
+
+    config = tmp_path / "config.toml"
+    model = brief_model(tiny, tmp_path / "model")
+    config.write_text(
+        f"""
+        model = "{model}"
+        out = "unset"
+        steps = 12
+        num_prompts = 2
+        num_siblings = 4
+        max_tokens = 60
+        threads = 1
+        save_every = 3
+        keep_rollouts = 5
+        optim = {{ lr = 1e-3 }}
+        reward = {{ length_penalty = 1.0, free_length = 0, max_length = 240 }}
+        prompts = {{ tasks = [{{ task = "marks", options = {{ num = "1" }} }}] }}
+        validation = {{ every = 6, num = 2 }}
+        """
+    )
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run_undisturbed(commands, ["train", "grpo", config, f"out={whole}"])
+    run_and_kill(commands, ["train", "grpo", config, f"out={killed}"], killed / "metrics.jsonl", num_lines=13, seed=4)
+    metrics = [
+        [
+            {key: value for key, value in json.loads(line).items() if not key.startswith("seconds")}
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
+        ]
+        for folder in (whole, killed)
+    ]
+    assert [line["step"] for line in metrics[0]] == list(range(13))
+    assert metrics[1] == metrics[0]
+    assert sum(line.get("updates", 0) for line in metrics[0]) > 6
+    assert sum("validation_reward" in line for line in metrics[0]) == 3
+    weights = [load_file(folder / "model" / "model.safetensors") for folder in (whole, killed)]
+    assert set(weights[0]) == set(weights[1])
+    assert all(weights[0][name].equal(weights[1][name]) for name in weights[0])
+    for name in ("000000.jsonl", "000005.jsonl", "000010.jsonl"):
+        assert told(killed / "rollouts" / name) == told(whole / "rollouts" / name)

@@ -106,7 +106,7 @@ def test_a_file_that_is_missing_or_no_toml_is_bad_input(tmp_path, vilasr, text, 
 def test_an_unknown_stage_is_told_with_those_there_are(config, vilasr):
     code, _, err = vilasr("train", "dpo", config)
     assert code == 2
-    assert "invalid choice: 'dpo' (choose from 'sft')" in err
+    assert "invalid choice: 'dpo' (choose from 'sft', " in err
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from vilasr.policies.transformers.chat import ChatTokens
 from vilasr.policies.transformers.engine import Engine, EngineConfig
-from vilasr.policies.transformers.model import LoadedModel, load_model, save_model
+from vilasr.policies.transformers.model import Frame, LoadedModel, load_model, read_frame, save_model
 from vilasr.policies.transformers.policy import TransformersPolicy, TransformersSession
 from vilasr.policies.transformers.vision import ImageFeatures, ImageSettings, encode_images, patchify, prepare_vision
 
@@ -15,6 +15,7 @@ __all__ = [
     "ChatTokens",
     "Engine",
     "EngineConfig",
+    "Frame",
     "ImageFeatures",
     "ImageSettings",
     "LoadedModel",
@@ -24,5 +25,6 @@ __all__ = [
     "load_model",
     "patchify",
     "prepare_vision",
+    "read_frame",
     "save_model",
 ]

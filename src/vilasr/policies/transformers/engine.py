@@ -6,6 +6,9 @@
 Nobody waits for anybody else's turn to end. While many are being sampled, a turn may wait for a few decode steps, so
 that several are admitted in one batch: that is cheaper by a third than one by one. A conversation keeps its slot, and
 with it its keys and values, from its first turn until it is closed; more conversations than slots wait in line.
+
+In rounds it is otherwise: every turn waits until all expected conversations have one. Whoever shares a batch with whom
+then follows from the conversations alone, not from the clock, and so does the last bit of every result.
 """
 
 from __future__ import annotations
@@ -51,6 +54,8 @@ class EngineConfig:
         num_engines: engines that share the slots, each on a thread of its own with an equal part of torch's threads;
             None: one for each of torch's threads where a small model runs on a CPU, else one. The steps of a small
             model are too short for two cores to share one, and long enough for each to take its own.
+        in_rounds: results equal to the last bit, however fast the environment is. Every conversation must be announced
+            (`TransformersPolicy.announce`) and have a slot.
     """
 
     num_slots: int = 32
@@ -59,14 +64,16 @@ class EngineConfig:
     max_vision_patches: int = 32768
     feature_cache_bytes: int = 512 * 2**20
     num_engines: int | None = None
+    in_rounds: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Conversation:
-    """The engine's side of a session. `state` is None until a slot is assigned."""
+    """The engine's side of a session. `state` is None until a slot is assigned; `place` is its own in every round."""
 
     sampling: SamplingParams
     rng: random.Random
+    place: int = 0
     state: SlotState | None = None
 
 
@@ -109,6 +116,8 @@ class Engine:
         self._waiting: deque[Request] = deque()
         self._active: list[Request] = []
         self._steps_waited = 0
+        self._num_expected = 0
+        """In rounds: conversations announced and not released."""
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -125,6 +134,12 @@ class Engine:
                 self._thread = threading.Thread(target=self._run, name="vilasr-engine", daemon=True)
                 self._thread.start()
             self._inbox.append(lambda: self._waiting.append(request))
+            self._wake.notify()
+
+    def expect(self, num: int) -> None:
+        """In rounds: `num` more conversations will come; no turn is sampled before each of them has one."""
+        with self._wake:
+            self._inbox.append(lambda: self._expect(num))
             self._wake.notify()
 
     def release(self, conversation: Conversation) -> None:
@@ -184,6 +199,8 @@ class Engine:
         return not self._stopping
 
     def _can_admit(self) -> bool:
+        if self.config.in_rounds:
+            return not self._active and 0 < len(self._waiting) == self._num_expected
         return any(request.conversation.state is not None or self._free_slots for request in self._waiting)
 
     def _is_admission_due(self) -> bool:
@@ -194,7 +211,11 @@ class Engine:
         company = min(MAX_ADMITTED_TOGETHER, len(self._active) // 4)
         return len(self._waiting) >= company or self._steps_waited > MAX_STEPS_WAITED
 
+    def _expect(self, num: int) -> None:
+        self._num_expected += num
+
     def _forget(self, conversation: Conversation) -> None:
+        self._num_expected -= 1
         self._active = [request for request in self._active if request.conversation is not conversation]
         self._waiting = deque(request for request in self._waiting if request.conversation is not conversation)
         if conversation.state is not None:
@@ -203,10 +224,10 @@ class Engine:
             conversation.state = None
 
     def _admit(self) -> None:
-        """Prefill every waiting turn that has or gets a slot, the first-come first."""
+        """Prefill every waiting turn that has or gets a slot, the first-come first; in rounds, each at its place."""
         admitted: list[tuple[Request, NewTokens]] = []
         still_waiting: deque[Request] = deque()
-        for request in self._waiting:
+        for request in sorted(self._waiting, key=lambda request: request.conversation.place):
             conversation = request.conversation
             if conversation.state is None:
                 if not self._free_slots:

@@ -18,7 +18,7 @@ from vilasr.policies.transformers.vision import ImageSettings, prepare_vision
 from vilasr.protocol import Sizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 FAMILIES = {"qwen2_5_vl": "Qwen2.5-VL", "qwen3_vl": "Qwen3-VL"}
 DEFAULT_PROTOCOLS = {"qwen2_5_vl": "vilasr", "qwen3_vl": "json"}
@@ -62,18 +62,9 @@ def load_model(name: str | Path, *, dtype: torch.dtype = torch.float32, device: 
         InputError: no such folder or name, another architecture, broken or missing files, missing weights.
     """
     folder = _find(str(name))
-    config = _read_json(folder / "config.json")
-    family = config.get("model_type")
-    if family not in FAMILIES:
-        raise InputError(
-            str(name),
-            expected=f"a checkpoint of the {' or '.join(FAMILIES.values())} family",
-            got=f"model_type {family!r}",
-            remedy="Serve other models with any OpenAI-compatible server and give --endpoint URL.",
-        )
+    family = _family(folder, str(name))
     chat = ChatTokens.from_file(_require(folder / "tokenizer.json"))
-    images, min_pixels, max_pixels = _image_settings(folder)
-    settings = _read_json(folder / SETTINGS_FILE) if (folder / SETTINGS_FILE).exists() else {}
+    frame = _frame(folder, family)
     model = _load_weights(folder, family, dtype).to(device)
     if model.config.image_token_id != chat.image_id:
         raise InputError(
@@ -88,6 +79,36 @@ def load_model(name: str | Path, *, dtype: torch.dtype = torch.float32, device: 
         family=family,
         model=model,
         chat=chat,
+        images=frame.images,
+        sizer=frame.sizer,
+        protocol=frame.protocol,
+        max_context_tokens=frame.max_context_tokens or model.config.text_config.max_position_embeddings,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Frame:
+    """How a checkpoint is talked to; read without its weights. The attributes are those of `LoadedModel`.
+
+    `max_context_tokens` is None where only the model's own config knows it.
+    """
+
+    images: ImageSettings
+    sizer: Sizer
+    protocol: str
+    max_context_tokens: int | None
+
+
+def read_frame(name: str | Path) -> Frame:
+    """Raises InputError as `load_model` does."""
+    folder = _find(str(name))
+    return _frame(folder, _family(folder, str(name)))
+
+
+def _frame(folder: Path, family: str) -> Frame:
+    images, min_pixels, max_pixels = _image_settings(folder)
+    settings = _read_json(folder / SETTINGS_FILE) if (folder / SETTINGS_FILE).exists() else {}
+    return Frame(
         images=images,
         sizer=Sizer(
             factor=images.factor,
@@ -95,15 +116,31 @@ def load_model(name: str | Path, *, dtype: torch.dtype = torch.float32, device: 
             max_pixels=settings.get("max_pixels", max_pixels),
         ),
         protocol=settings.get("protocol", DEFAULT_PROTOCOLS[family]),
-        max_context_tokens=settings.get("max_context_tokens", model.config.text_config.max_position_embeddings),
+        max_context_tokens=settings.get("max_context_tokens"),
     )
 
 
-def save_model(loaded: LoadedModel, folder: Path) -> None:
-    """Write a checkpoint that `load_model` and transformers read: the weights as they are, other files copied."""
+def _family(folder: Path, name: str) -> str:
+    """Key of FAMILIES; raises InputError for another architecture."""
+    family = _read_json(folder / "config.json").get("model_type")
+    if family not in FAMILIES:
+        raise InputError(
+            name,
+            expected=f"a checkpoint of the {' or '.join(FAMILIES.values())} family",
+            got=f"model_type {family!r}",
+            remedy="Serve other models with any OpenAI-compatible server and give --endpoint URL.",
+        )
+    return str(family)
+
+
+def save_model(loaded: LoadedModel, folder: Path, *, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+    """Write a checkpoint that `load_model` and transformers read: the weights as they are, other files copied.
+
+    `weights`, by their names in the model, take the place of the model's own; of tied ones, one is enough.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with _quiet():
-        loaded.model.save_pretrained(folder)
+        loaded.model.save_pretrained(folder, state_dict=weights)
     for path in loaded.folder.iterdir():
         if path.suffix in {".json", ".jinja", ".txt"} and not (folder / path.name).exists():
             if path.name.endswith(".index.json"):

@@ -16,6 +16,7 @@ from vilasr.policies.transformers.vision import FeatureCache
 from vilasr.types import Completion, FinishReason, ImagePart, Observation, SamplingParams
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -35,6 +36,7 @@ class TransformersPolicy:
     def __init__(self, loaded: LoadedModel, config: EngineConfig | None = None) -> None:
         self.loaded = loaded
         self.engines = make_engines(loaded, config or EngineConfig())
+        self._announced: dict[int, tuple[Engine, int]] = {}
 
     @classmethod
     def load(
@@ -56,12 +58,34 @@ class TransformersPolicy:
 
     def open(self, *, seed: int, sampling: SamplingParams) -> TransformersSession:
         check_sampling(sampling)
-        engine = min(self.engines, key=lambda engine: engine.num_open)
-        return TransformersSession(engine, Conversation(sampling=sampling, rng=random.Random(seed)))
+        if self.engines[0].config.in_rounds:
+            engine, place = self._announced.pop(seed)
+        else:
+            engine, place = min(self.engines, key=lambda engine: engine.num_open), 0
+        return TransformersSession(engine, Conversation(sampling=sampling, rng=random.Random(seed), place=place))
+
+    def announce(self, seeds: Sequence[int]) -> None:
+        """For an engine in rounds: the seeds of the conversations that will be opened next, all different.
+
+        Neighbours share an engine, so that siblings share the features of their images.
+
+        Raises:
+            InputError: more than there are slots.
+        """
+        num_slots = sum(engine.config.num_slots for engine in self.engines)
+        if len(seeds) > num_slots:
+            raise InputError("announced conversations", expected=f"at most {num_slots}, the slots", got=str(len(seeds)))
+        first = 0
+        for number, engine in enumerate(self.engines):
+            part = seeds[first : first + len(range(number, len(seeds), len(self.engines)))]
+            self._announced |= {seed: (engine, place) for place, seed in enumerate(part)}
+            engine.expect(len(part))
+            first += len(part)
 
     def weights_changed(self) -> None:
         """Tell the engines that a trainer wrote new weights into the model. No conversation may be open across this."""
-        self.engines[0].features.clear()
+        for engine in self.engines:
+            engine.features.clear()
 
     async def close(self) -> None:
         await asyncio.gather(*(asyncio.to_thread(engine.close) for engine in self.engines))
@@ -82,12 +106,13 @@ def make_engines(loaded: LoadedModel, config: EngineConfig) -> tuple[Engine, ...
         is_small = sum(weight.numel() for weight in loaded.model.parameters()) <= MAX_SMALL_PARAMETERS
         num_engines = num_threads if is_small and loaded.model.device.type == "cpu" else 1
     num_engines = min(num_engines, config.num_slots)
-    features = FeatureCache(config.feature_cache_bytes)
+    shared = FeatureCache(config.feature_cache_bytes)
     return tuple(
         Engine(
             loaded,
             replace(config, num_slots=len(range(place, config.num_slots, num_engines))),
-            features,
+            # In rounds each has its own: which of two engines encodes an image first is a matter of the clock.
+            FeatureCache(config.feature_cache_bytes // num_engines) if config.in_rounds else shared,
             num_threads=max(1, num_threads // num_engines) if num_engines > 1 else None,
         )
         for place in range(num_engines)

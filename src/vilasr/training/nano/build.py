@@ -69,7 +69,7 @@ def fine_tune(path: Path) -> Path:
     config = load_config(SftConfig, path)
     if (config.out / "model" / "vilasr.json").exists():
         return config.out / "model"
-    with progress(path.stem, config.steps) as report:
+    with progress(path.stem, config.num_steps) as report:
         return train_sft(config, report=report)
 
 

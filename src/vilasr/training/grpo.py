@@ -1,0 +1,161 @@
+"""Group relative policy optimisation (paper, third stage): sample groups, score, compare with siblings, update.
+
+Decisions taken here: one process; float32 weights and moments. The questions and the seeds of step k follow from the
+config and k alone, and the engine takes turns in rounds, so that a run that was killed goes on from its last checkpoint
+to the very same bits. The ratio is that of the trainer's own log-probabilities; the sampler's only show how well the
+two agree, unless `loss.correction` is on. No KL term (paper).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import torch
+
+from vilasr.rollout import RolloutWriter, new_header
+from vilasr.training.distributed import Ranks
+from vilasr.training.grpo_metrics import PLOTTED, describe_attempts, describe_step
+from vilasr.training.grpo_prompts import held_out
+from vilasr.training.grpo_rewards import RewardFunction, reward_function, score_groups
+from vilasr.training.grpo_rollouts import Sampler
+from vilasr.training.grpo_update import learn
+from vilasr.training.learner import open_learner
+from vilasr.training.metrics import MetricsLog, plot_run
+from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
+from vilasr.training.resume import FREE, find_start, identity
+from vilasr.types import SamplingParams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vilasr.training.grpo_config import GrpoConfig
+    from vilasr.training.grpo_rollouts import Experience
+    from vilasr.types import Sample
+
+Report = Callable[[int, dict[str, float]], None]
+
+IDLE_STEPS = 10
+"""After so many steps in a row without an update, the log says what to do."""
+
+logger = logging.getLogger(__name__)
+
+
+def train_grpo(
+    config: GrpoConfig, *, reward: RewardFunction | None = None, report: Report = lambda step, metrics: None
+) -> Path:
+    """Run (or resume) the training that `config` describes; returns the folder of the final model, OUT/model.
+
+    `report(step, metrics)` is called after every step, before a checkpoint is written. `reward` takes the place of the
+    one that `config.reward` describes, and must be the same when the run is resumed. The metrics of a step are those of
+    `describe_step` and `learn`, and:
+
+        validation_...: as of `describe_attempts`, for the weights that the step began with; those of the final model
+            are alone in a last line, numbered `steps`
+        lr: learning rate
+        seconds: wall time of the step; seconds_update and seconds_validation: its parts
+
+    Raises:
+        InputError: the model, the prompts, the validation or an earlier run in the same folder do not fit the config.
+    """
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    validation = held_out(config)
+    free = _free_settings(config)
+    start, first_step = find_start(config, config.out, free=free)
+    learner = open_learner(config, Ranks(device=config.device), start=start)
+    learner.model.eval()
+    reward = reward or reward_function(config.reward)
+    warmup = warmup_steps(config.optim, config.steps)
+    rate = warmup_then_cosine(config.steps, warmup=warmup, final=config.optim.final_lr)
+    num_idle = 0
+    with (
+        closing(Sampler(config, learner.loaded, reward)) as sampler,
+        closing(MetricsLog(config.out / "metrics.jsonl", first_step=_first_line(first_step, config))) as log,
+    ):
+        for step in range(first_step, config.steps):
+            started = time.perf_counter()
+            metrics: dict[str, float] = {}
+            if validation and step % config.validation.every == 0:
+                metrics |= validate(sampler, validation, reward, config)
+            experience = sampler.take(step)
+            metrics |= describe_step(experience)
+            set_rate(learner.optimizer, rate(step))
+            begun = time.perf_counter()
+            metrics |= learn(learner, experience.groups, config)
+            metrics |= {"lr": config.optim.lr * rate(step), "seconds_update": time.perf_counter() - begun}
+            sampler.weights_changed()
+            metrics["seconds"] = time.perf_counter() - started
+            log.write(step, metrics)
+            num_idle = 0 if metrics["updates"] else num_idle + 1
+            _warn_if_idle(num_idle)
+            if config.keep_rollouts and step % config.keep_rollouts == 0:
+                _keep_rollouts(config, step, experience, sampler)
+            report(step, metrics)
+            is_last = step + 1 == config.steps
+            if is_last and validation:
+                log.write(config.steps, validate(sampler, validation, reward, config))
+            if is_last or (step + 1) % config.save_every == 0:
+                learner = learner.save(config.out, step + 1, state=identity(config, free=free), keep=config.keep)
+                plot_run(config.out, PLOTTED)
+    learner.save_final(config.out / "model")
+    return config.out / "model"
+
+
+def validate(
+    sampler: Sampler, samples: Sequence[Sample], reward: RewardFunction, config: GrpoConfig
+) -> dict[str, float]:
+    """Metrics of one rollout of each sample, named "validation_..."; nothing is learned from them."""
+    begun = time.perf_counter()
+    rollouts = sampler.attempt(samples, temperature=config.validation.temperature)
+    dropped: Counter[str] = Counter()
+    groups = score_groups([[rollout] for rollout in rollouts], reward, scale="none", dropped=dropped)
+    metrics = describe_attempts([attempt for group in groups for attempt in group])
+    metrics |= {f"dropped_{reason}": float(num) for reason, num in sorted(dropped.items())}
+    named = {f"validation_{name}": value for name, value in metrics.items()}
+    return {**named, "seconds_validation": time.perf_counter() - begun}
+
+
+def _free_settings(config: GrpoConfig) -> frozenset[str]:
+    """With lag, a checkpoint decides which steps are sampled with the newest weights."""
+    free = FREE | {"keep_rollouts", "concurrency"}
+    return free - {"save_every"} if config.lag else free
+
+
+def _first_line(first_step: int, config: GrpoConfig) -> int:
+    """The first step whose line is written (again); that of the final model belongs to the last checkpoint."""
+    return first_step + 1 if first_step == config.steps else first_step
+
+
+def _warn_if_idle(num_idle: int) -> None:
+    if num_idle and num_idle % IDLE_STEPS == 0:
+        logger.warning(
+            "%d steps in a row taught nothing: no group had rewards that differ. Give questions that are answered "
+            'right sometimes (see accuracy), more num_siblings, a higher temperature, or zero_variance = "resample".',
+            num_idle,
+        )
+
+
+def _keep_rollouts(config: GrpoConfig, step: int, experience: Experience, sampler: Sampler) -> None:
+    """OUT/rollouts/000050.jsonl; a step that is done again after a kill writes it anew."""
+    path = config.out / "rollouts" / f"{step:06d}.jsonl"
+    path.unlink(missing_ok=True)
+    header = new_header(
+        protocol=sampler.episode.protocol.name,
+        model=sampler.policy_name,
+        seed=config.seed,
+        style=sampler.episode.style.name,
+        drawing=sampler.episode.drawing,
+        sampling=SamplingParams(temperature=config.temperature, top_p=config.top_p, max_tokens=config.max_tokens),
+        config={"step": step, "episode": sampler.episode},
+    )
+    with RolloutWriter(path, header) as writer:
+        for group in (*experience.groups, *experience.replaced):
+            for rollout in (attempt.rollout for attempt in group.attempts):
+                if (rollout.sample.id, rollout.sibling) not in writer.done:  # an epoch may end within a step
+                    writer.append(rollout)

@@ -1,0 +1,137 @@
+"""The questions of a run: which ones a step asks follows from the config and the step alone; and those held out."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vilasr.data import read_dataset
+from vilasr.drawing import content_key
+from vilasr.errors import InputError
+from vilasr.tasks import task_named
+from vilasr.types import Sample
+
+if TYPE_CHECKING:
+    from vilasr.data import DatasetInfo
+    from vilasr.training.grpo_config import GrpoConfig, PromptSection
+    from vilasr.training.rejection_config import PromptSource
+
+Prompts = Callable[[int], list[Sample]]
+"""Number of a batch of questions -> its samples, with ids of their own."""
+Origin = tuple[str, str, int]
+"""(task, split, seed): a stream of generated samples."""
+
+logger = logging.getLogger(__name__)
+
+
+def open_prompts(section: PromptSection, *, batch_size: int) -> Prompts:
+    """The batches that `section` describes, `batch_size` samples each.
+
+    Raises:
+        InputError: an unknown task, no dataset in the folder, or fewer rows than a batch takes; later, from the first
+            batch, an unknown option.
+    """
+    if section.data is not None:
+        _, rows = _read(section.data)
+        return _shuffled(rows, section, batch_size)
+    for source in section.tasks:
+        task_named(source.task)
+    weights = [source.weight for source in section.tasks]
+
+    def generated(index: int) -> Sample:
+        source = random.Random(f"{section.seed}/{index}").choices(section.tasks, weights)[0]
+        return task_named(source.task).generate(source.split, index, section.seed, source.options)
+
+    return lambda number: [generated(index) for index in range(number * batch_size, (number + 1) * batch_size)]
+
+
+def held_out(config: GrpoConfig) -> list[Sample]:
+    """The samples of validation; none where it is off.
+
+    Raises:
+        InputError: they overlap with the prompts; or as `open_prompts`.
+    """
+    section = config.validation
+    if not section.every:
+        return []
+    if section.data is not None:
+        info, rows = _read(section.data)
+        samples, origins = rows[: section.num], {_origin(info)}
+    else:
+        sources = section.tasks or _validation_of(config.prompts)
+        samples = [
+            task_named(source.task).generate(source.split, place * section.num + number, section.seed, source.options)
+            for place, source in enumerate(sources)
+            for number in range(section.num)
+        ]
+        origins = {(source.task, source.split, section.seed) for source in sources}
+    _check_apart(config.prompts, samples, origins)
+    return samples
+
+
+def _validation_of(prompts: PromptSection) -> tuple[PromptSource, ...]:
+    return tuple(source.model_copy(update={"split": "validation"}) for source in prompts.tasks)
+
+
+def _check_apart(prompts: PromptSection, samples: list[Sample], origins: set[Origin]) -> None:
+    """Raises InputError when validation and prompts share a stream of generated samples, or a row of a dataset."""
+    rows: list[Sample] = []
+    trained: set[Origin] = {(source.task, source.split, prompts.seed) for source in prompts.tasks}
+    if prompts.data is not None:
+        info, rows = _read(prompts.data)
+        trained = {_origin(info)}
+    if trained & origins:
+        task, split, seed = min(trained & origins)
+        raise _overlap(f"both of task {task}, split {split}, seed {seed}")
+    known = {key for sample in samples for key in (sample.id, _content(sample))}
+    for row in rows:
+        if row.id in known or _content(row) in known:
+            raise _overlap(f"the row {row.id!r} of {prompts.data} in both")
+
+
+def _overlap(got: str) -> InputError:
+    return InputError(
+        "validation",
+        expected="samples that are not trained on",
+        got=got,
+        remedy='Give validation another split (split = "validation") or another seed.',
+    )
+
+
+def _shuffled(rows: list[Sample], section: PromptSection, batch_size: int) -> Prompts:
+    """Epoch after epoch in a new order; what is left over at the end of one is left out of it."""
+    num_batches = len(rows) // batch_size
+    if not num_batches:
+        expected = f"at least {batch_size} rows, the questions of one step"
+        raise InputError(str(section.data), expected=expected, got=str(len(rows)), remedy="Lower num_prompts.")
+
+    def batch(number: int) -> list[Sample]:
+        epoch, place = divmod(number, num_batches)
+        order = list(range(len(rows)))
+        random.Random(f"{section.seed}/{epoch}").shuffle(order)
+        return [rows[index] for index in order[place * batch_size : (place + 1) * batch_size]]
+
+    return batch
+
+
+def _read(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
+    info, read = read_dataset(folder, on_bad_row=lambda error: logger.warning("left out: %s", error))
+    rows = list(read)
+    twice = [name for name, num in Counter(row.id for row in rows).items() if num > 1]
+    if twice:
+        raise InputError(str(folder), expected="an id of its own for each row", got=f"{twice[0]!r} twice")
+    return info, rows
+
+
+def _origin(info: DatasetInfo) -> Origin:
+    return info.task, info.split, info.seed
+
+
+def _content(sample: Sample) -> tuple[object, ...]:
+    """What a sample shows and asks; an image of a dataset is named by its pixels."""
+    images = (image.stem if isinstance(image, Path) else content_key(image) for image in sample.images)
+    return (sample.question, sample.options, *images)

@@ -1,0 +1,131 @@
+"""`vilasr train rejection`: the command as it ships, and what is left after it was killed at random moments."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vilasr.rollout import read_rollouts
+from vilasr.training.metrics import read_metrics
+
+sys.path.append(str(Path(__file__).parents[2] / "training"))
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    """Base URL of a server that counts two marks, mostly right, and corrects itself about half the time."""
+    from answering_server import serve
+    from correcting_server import reply
+
+    with serve(reply) as url:
+        yield url
+
+
+@pytest.fixture
+def config(tiny, teacher, tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f"""
+        model = "{tiny}"
+        out = "{tmp_path / "run"}"
+        num_siblings = 2
+        concurrency = 3
+        threads = 1
+        endpoint = {{ url = "{teacher}", model = "stub" }}
+        replay = [{{ task = "marks", weight = 0.5, options = {{ num = "1" }} }}]
+        [prompts]
+        num = 12
+        tasks = [{{ task = "marks", options = {{ num = "2" }} }}]
+        [sft]
+        steps = 4
+        precision = "fp32"
+        save_every = 1
+        data = {{ batch_size = 1, window = 1, max_tokens = 4096 }}
+        """
+    )
+    return file
+
+
+def test_a_dry_run_checks_model_and_questions_and_writes_nothing(config, tmp_path, vilasr):
+    code, out, err = vilasr("train", "rejection", config, "sft.steps=7", "--dry-run")
+    assert code == 0, err
+    assert json.loads(out)["sft"]["steps"] == 7
+    assert "Sampling: 2 attempts at each of 12 questions, 24 in all." in err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("select.reflectiv=1", "select.reflectiv: expected a known key ("),
+        ("sft.optim.rate=1", "sft.optim.rate: expected a known key ("),
+        ("sft.out=here", "sft.out follows from the rest of this file"),
+        ("num_siblings=0", "num_siblings: expected "),
+    ],
+)
+def test_bad_settings_end_with_2_and_a_message_that_names_them(config, tmp_path, vilasr, word, message):
+    code, _, err = vilasr("train", "rejection", config, word)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_prints_the_tables_and_leaves_a_model(config, tmp_path, vilasr):
+    code, out, err = vilasr("train", "rejection", config)
+    assert code == 0, err
+    assert "| reflective  | " in out
+    assert "4 steps, last loss" in out
+    assert f"Model: {tmp_path / 'run' / 'model'}" in out
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["config"]["num_siblings"] == 2
+
+
+@pytest.mark.slow
+def test_killed_ten_times_while_it_samples_and_trains_it_ends_as_if_it_had_not_been(config, tmp_path):
+    from fork_server import Commands
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    rng = random.Random(3)
+    with Commands(tmp_path / "log.txt") as commands:
+        commands.start(["train", "rejection", config, f"out={whole}"])
+        assert commands.wait() == 0, commands.log.read_text()
+        for _ in range(10):
+            commands.start(["train", "rejection", config, f"out={killed}"])
+            wait_for_progress(killed, num_more=rng.randrange(1, 5))
+            time.sleep(rng.uniform(0, 0.05))
+            assert commands.kill() in (-9, 0), commands.log.read_text()
+        commands.start(["train", "rejection", config, f"out={killed}"])
+        assert commands.wait() == 0, commands.log.read_text()
+    assert told(killed / "sampled.jsonl", in_order=False) == told(whole / "sampled.jsonl", in_order=False)
+    assert told(killed / "selected.jsonl") == told(whole / "selected.jsonl")
+    assert (killed / "selection.md").read_bytes() == (whole / "selection.md").read_bytes()
+    assert losses(killed) == losses(whole)
+    assert (killed / "model" / "model.safetensors").read_bytes() == (whole / "model" / "model.safetensors").read_bytes()
+
+
+def wait_for_progress(out, *, num_more):
+    """Until the run has done so many rollouts and steps more, or has its model."""
+    before = progress(out)
+    deadline = time.monotonic() + 120
+    while progress(out) < before + num_more and not (out / "model").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def progress(out):
+    files = (out / "sampled.jsonl", out / "metrics.jsonl")
+    return sum(path.read_bytes().count(b"\n") for path in files if path.exists())
+
+
+def told(path, *, in_order=True):
+    rollouts = read_rollouts(path)[1]
+    entries = [(each.sample.id, each.sibling, [turn.text for turn in each.turns]) for each in rollouts]
+    return entries if in_order else sorted(entries)
+
+
+def losses(out):
+    return [(line["step"], line["loss"], line["grad_norm"]) for line in read_metrics(out / "metrics.jsonl")]

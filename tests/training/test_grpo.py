@@ -1,0 +1,235 @@
+"""GRPO whole: it learns, goes on after a stop as if nothing had happened, and survives what cannot be learned from."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+
+import pytest
+import torch
+from handmade_grpo import grpo_config, log, loud, weights
+
+from vilasr.data import DatasetInfo, write_dataset
+from vilasr.errors import InputError, InvariantError
+from vilasr.policies.transformers import forward, load_model
+from vilasr.rollout import read_rollouts
+from vilasr.tasks import task_named
+from vilasr.training import grpo
+from vilasr.training.config import OptimSection
+from vilasr.training.grpo import train_grpo
+from vilasr.training.grpo_config import LossSection, ValidationSection
+from vilasr.training.grpo_rewards import Earned
+from vilasr.training.metrics import read_metrics
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_at(last):
+    def report(step, metrics):
+        if step == last:
+            raise StoppedError
+
+    return report
+
+
+def same(left, right):
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_run_raises_its_reward_and_leaves_a_model_metrics_and_plots(nano_folder, tmp_path):
+    optim = OptimSection(lr=2e-2, final_lr=1.0)
+    config = grpo_config(nano_folder, tmp_path / "run", steps=11, num_siblings=8, optim=optim, save_every=20)
+    model = train_grpo(config, reward=loud)
+    metrics = log(config)
+    assert [line["step"] for line in metrics] == list(range(11))
+    assert metrics[0]["reward"] < 0.6
+    assert metrics[-1]["reward"] > 0.8
+    assert all(line["logprob_difference"] < 1e-4 for line in metrics)
+    first = metrics[0]
+    assert first["entropy"] == pytest.approx(
+        math.log(load_model(nano_folder).model.config.text_config.vocab_size), rel=0.1
+    )
+    assert first["kl"] == pytest.approx(0, abs=1e-6)
+    assert first["clipped"] == 0
+    assert (first["updates"], first["turns"], first["drawings"]) == (1, 1, 0)
+    assert first["tokens"] == 5
+    assert {name for name in first if name.startswith("status_")} == {"status_truncated_length"}
+    assert load_model(model).protocol == "compact"
+    assert (config.out / "metrics.png").stat().st_size > 1000
+    parts = read_metrics(config.out / "metrics.jsonl")[0]
+    assert {"seconds_generation", "seconds_scoring", "seconds_update"} <= parts.keys()
+    assert parts["seconds"] > parts["seconds_generation"] > 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"validation": ValidationSection(every=2, num=2)},
+        {"lag": 1, "loss": LossSection(correction=2.0)},
+        {"zero_variance": "resample", "loss": LossSection(num_updates=2, average="token")},
+    ],
+    ids=["plain", "lag", "resample"],
+)
+def test_a_run_that_was_stopped_twice_ends_with_the_very_same_weights_and_log(nano_folder, tmp_path, changes):
+    straight = grpo_config(nano_folder, tmp_path / "straight", steps=4, **changes)
+    stopped = grpo_config(nano_folder, tmp_path / "stopped", steps=4, **changes)
+    expected = weights(train_grpo(straight, reward=loud))
+    for last in (1, 2):
+        with pytest.raises(StoppedError):
+            train_grpo(stopped, reward=loud, report=stop_at(last))
+    model = train_grpo(stopped, reward=loud)
+    assert same(weights(model), expected)
+    assert log(stopped) == log(straight)
+    again = train_grpo(stopped, reward=loud, report=stop_at(0))  # finished: trains no more
+    assert same(weights(again), expected)
+    assert log(stopped) == log(straight)
+
+
+def test_the_embedded_model_draws_and_trainer_and_sampler_agree_on_every_turn(tmp_path):
+    maze = {"task": "maze", "options": {"question": "end", "size": "3", "length": "2-3"}}
+    settings = {"prompts": {"tasks": [maze]}, "max_tokens": 128, "num_prompts": 1, "episode": {}}
+    config = grpo_config("nano", tmp_path, steps=1, optim=OptimSection(lr=1e-5), **settings)
+    train_grpo(config, reward=lambda rollout: Earned(total=rollout.sibling, correct=0, format=0))
+    [line] = log(config)
+    assert line["drawings"] >= 2
+    assert line["turns"] >= 3
+    assert line["updates"] == 1
+    assert 0 < line["logprob_difference"] < 1e-4
+
+
+def test_with_lag_the_samples_of_a_step_are_one_update_old(nano_folder, tmp_path):
+    settings = {"lag": 1, "loss": LossSection(correction=2.0), "save_every": 3, "num_siblings": 4}
+    config = grpo_config(nano_folder, tmp_path, steps=4, **settings)
+    train_grpo(config, reward=loud)
+    differences = [line["logprob_difference"] for line in log(config)]
+    assert differences[0] < 1e-4  # nothing was learned yet
+    assert differences[1] > 1e-3
+    assert differences[2] > 1e-3
+    assert differences[3] < 1e-4  # sampling does not run ahead over a checkpoint
+    assert log(config)[1]["correction"] != 1
+    assert log(config)[3]["correction"] == pytest.approx(1, abs=1e-4)
+
+
+def test_without_rounds_a_run_learns_all_the_same(nano_folder, tmp_path):
+    exact = grpo_config(nano_folder, tmp_path / "exact", steps=2)
+    train_grpo(exact, reward=loud)
+    config = grpo_config(nano_folder, tmp_path / "free", steps=2, exact=False, concurrency=3)
+    train_grpo(config, reward=loud)
+    assert log(config)[0]["reward"] == log(exact)[0]["reward"]
+    assert log(config)[1]["loss"] == pytest.approx(log(exact)[1]["loss"], abs=1e-4)
+
+
+def test_validation_is_of_the_weights_before_a_step_and_of_the_final_model(nano_folder, tmp_path):
+    config = grpo_config(nano_folder, tmp_path, steps=3, validation=ValidationSection(every=2, num=3))
+    train_grpo(config, reward=loud)
+    validated = {line["step"]: line["validation_reward"] for line in log(config) if "validation_reward" in line}
+    assert validated.keys() == {0, 2, 3}
+    assert log(config)[-1].keys() >= {"step", "validation_accuracy", "validation_accuracy_marks"}
+    assert "loss" not in log(config)[-1]
+
+
+# --- steps that teach nothing -----------------------------------------------------------------------------------------
+
+
+def test_when_all_groups_have_equal_rewards_no_weight_changes_and_the_run_goes_on(
+    nano_folder, tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(grpo, "IDLE_STEPS", 3)
+    config = grpo_config(nano_folder, tmp_path, steps=4)
+    model = train_grpo(config)  # the paper's reward: an untrained model earns nothing
+    before = weights(nano_folder)
+    assert all(torch.equal(tensor, before[name].to(tensor.dtype)) for name, tensor in weights(model).items())
+    assert [(line["updates"], line["zero_variance"]) for line in log(config)] == [(0, 1)] * 4
+    assert "loss" not in log(config)[0]
+    [warning] = [record.message for record in caplog.records if "in a row" in record.message]
+    assert warning.startswith("3 steps in a row taught nothing: no group had rewards that differ. Give questions")
+
+
+def test_resampling_puts_other_questions_in_the_place_of_groups_that_teach_nothing(nano_folder, tmp_path):
+    seen = set()
+
+    def some_questions_teach(rollout):
+        number = int(rollout.sample.id.split("/")[3])
+        seen.add(number)
+        return Earned(total=float(number % 3 != 0 and rollout.sibling), correct=0, format=0)
+
+    config = grpo_config(nano_folder, tmp_path, steps=2, zero_variance="resample", max_resamples=2, keep_rollouts=1)
+    train_grpo(config, reward=some_questions_teach)
+    # Three batches of two questions belong to each step: 0 gives its place to 2, and 6 to 8.
+    assert seen == {0, 1, 2, 6, 7, 8}
+    for line in log(config):
+        assert (line["updates"], line["replaced"], line["zero_variance"]) == (1, 1, pytest.approx(1 / 3))
+    assert len(list(read_rollouts(tmp_path / "rollouts" / "000001.jsonl")[1])) == 6
+
+
+def test_a_reward_that_is_not_a_number_drops_the_rollout_with_a_counted_reason(nano_folder, tmp_path, caplog):
+    def reward(rollout):
+        return Earned(total=float("nan"), correct=0, format=0) if rollout.sibling == 0 else loud(rollout)
+
+    config = grpo_config(nano_folder, tmp_path, steps=1, num_siblings=4)
+    train_grpo(config, reward=reward)
+    [line] = log(config)
+    assert (line["dropped"], line["dropped_reward_not_finite"], line["updates"]) == (2, 2, 1)
+    assert "sibling 0: its reward is nan" in caplog.text
+
+
+def test_when_every_reward_is_not_a_number_no_weight_changes(nano_folder, tmp_path):
+    config = grpo_config(nano_folder, tmp_path, steps=1)
+    train_grpo(config, reward=lambda rollout: Earned(total=math.nan, correct=0, format=0))
+    [line] = log(config)
+    assert (line["dropped_reward_not_finite"], line["updates"], line["zero_variance"]) == (4, 0, 1)
+    assert "reward" not in line
+
+
+def test_an_engine_that_fails_in_every_rollout_stops_the_run_with_its_reason(nano_folder, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(forward.ModelRunner, "prefill", fail)
+    with pytest.raises(InvariantError, match=r"All 4 rollouts of a step failed\. .*out of memory"):
+        train_grpo(grpo_config(nano_folder, tmp_path, steps=1))
+
+
+# --- what is kept and what is refused ---------------------------------------------------------------------------------
+
+
+def test_the_rollouts_of_some_steps_are_kept_with_their_tokens(nano_folder, tmp_path):
+    config = grpo_config(nano_folder, tmp_path, steps=3, keep_rollouts=2)
+    train_grpo(config, reward=loud)
+    assert sorted(path.name for path in (tmp_path / "rollouts").glob("*.jsonl")) == ["000000.jsonl", "000002.jsonl"]
+    header, rollouts = read_rollouts(tmp_path / "rollouts" / "000002.jsonl")
+    kept = list(rollouts)
+    assert header.sampling.temperature == 1.0
+    assert len(kept) == 4
+    assert all(turn.tokens is not None and len(turn.tokens.token_ids) == 5 for turn in kept[0].turns)
+
+
+def test_questions_may_come_from_a_dataset_folder_and_a_broken_picture_is_left_out(nano_folder, tmp_path):
+    data = tmp_path / "data"
+    task, options = task_named("marks"), {"num": "1"}
+    info = DatasetInfo(name="m", task="marks", version=task.version, split="train", seed=3, num=4, options=options)
+    write_dataset(data, info, lambda index: task.generate("train", index, 3, options))
+    broken = sorted((data / "images").glob("*.png"))[0]
+    broken.write_bytes(b"no picture")
+    config = grpo_config(nano_folder, tmp_path / "run", steps=2, prompts={"data": data})
+    train_grpo(config, reward=loud)
+    assert sum(line.get("dropped_bad_sample", 0) for line in log(config)) == 1
+
+
+def test_a_base_model_without_image_tokens_is_refused(nano_folder, tmp_path):
+    folder = shutil.copytree(nano_folder, tmp_path / "base")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if token["content"] != "<|image_pad|>"]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(InputError, match=r"got one without <\|image_pad\|>"):
+        train_grpo(grpo_config(folder, tmp_path / "run", steps=1))
+
+
+def test_the_folder_of_a_run_with_another_config_is_refused(nano_folder, tmp_path):
+    train_grpo(grpo_config(nano_folder, tmp_path, steps=1))
+    train_grpo(grpo_config(nano_folder, tmp_path, steps=1, keep=7, save_every=9))  # does not change the result
+    with pytest.raises(InputError, match=r"got a run that differs in seed\. Give another folder: out=PATH"):
+        train_grpo(grpo_config(nano_folder, tmp_path, steps=1, seed=5))

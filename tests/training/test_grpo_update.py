@@ -1,0 +1,143 @@
+"""The update: however the batch is cut up, the same is learned; what is recorded; several updates on one batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from handmade import problem, ragged
+from handmade_grpo import grpo_config
+
+from vilasr.policies.transformers import load_model
+from vilasr.training.batch import make_batch, token_logprobs
+from vilasr.training.distributed import Scorer
+from vilasr.training.grpo_config import LossSection
+from vilasr.training.grpo_rewards import Attempt, Earned
+from vilasr.training.grpo_rollouts import Example, Group
+from vilasr.training.grpo_update import learn
+from vilasr.training.learner import Learner
+from vilasr.types import ImageRecipe, Rollout, Status, Turn, TurnTokens
+
+ADVANTAGES = (1.0, -0.5, -0.5)
+
+
+def learner_of(folder, *, lr=0.5):
+    """Plain gradient descent: the change of a weight is its gradient."""
+    loaded = load_model(folder)
+    return Learner(
+        loaded=loaded, scorer=Scorer(loaded.model), optimizer=torch.optim.SGD(loaded.model.parameters(), lr=lr)
+    )
+
+
+def attempt_of(sample, advantage):
+    """An attempt that said as many tokens as `sample` trains."""
+    ids = sample.ids[sample.loss_mask]
+    tokens = TurnTokens(context_ids=[], token_ids=ids.tolist(), logprobs=[], loss_mask=[1] * len(ids))
+    images = (ImageRecipe(base=1, size=(8, 8)),)
+    turns = (Turn(context=(), text="", tokens=tokens),)
+    rollout = Rollout(sample=problem(), status=Status.ANSWERED, images=images, turns=turns)
+    return Attempt(rollout=rollout, earned=Earned(total=0.0, correct=0.0, format=0.0), advantage=advantage)
+
+
+def groups_of(loaded, *, shift=0.0):
+    """One group of three ragged rollouts, sampled by the model itself, whose log-probabilities are off by `shift`, and
+    one group that teaches nothing."""
+    samples, _ = ragged(loaded)
+    with torch.no_grad():
+        for sample in samples:
+            own = token_logprobs(loaded.model, make_batch([sample], loaded.model, pad_id=0))
+            sample.logprobs[sample.loss_mask] = own - shift
+    attempts = [attempt_of(sample, advantage) for sample, advantage in zip(samples, ADVANTAGES, strict=True)]
+    examples = [
+        Example(sample=sample, advantage=advantage) for sample, advantage in zip(samples, ADVANTAGES, strict=True)
+    ]
+    idle = Group(attempts=[attempt_of(samples[0], 0.0)], examples=[])
+    return [Group(attempts=attempts, examples=examples), idle]
+
+
+def config_with(**changes):
+    return grpo_config("unused", "unused", steps=1, **changes)
+
+
+def learned(folder, config, *, shift=0.0, groups=None):
+    """Metrics of one call of `learn`, and the weights after it."""
+    learner = learner_of(folder)
+    metrics = learn(learner, groups or groups_of(learner.loaded, shift=shift), config)
+    return metrics, {name: weight.detach().clone() for name, weight in learner.model.named_parameters()}
+
+
+def assert_close(left, right):
+    for name, weight in left.items():
+        torch.testing.assert_close(weight, right[name], atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("average", ["sequence", "token"])
+def test_a_batch_that_is_cut_up_teaches_what_the_whole_does(tiny_folder, average):
+    loss = LossSection(average=average)
+    whole, one = learned(tiny_folder, config_with(loss=loss, micro_tokens=10_000))
+    parts, three = learned(tiny_folder, config_with(loss=loss, micro_tokens=1))
+    assert parts == pytest.approx(whole, rel=1e-4, abs=1e-5)
+    assert_close(three, one)
+
+
+def test_the_loss_is_the_mean_over_rollouts_of_the_mean_over_tokens(tiny_folder):
+    metrics, _ = learned(tiny_folder, config_with())
+    # At ratio 1 each token's objective is its rollout's advantage; four rollouts, one without advantage.
+    assert metrics["loss"] == pytest.approx(-sum(ADVANTAGES) / 4, abs=1e-6)
+    assert metrics["updates"] == 1
+
+
+def test_the_gradient_is_that_of_the_formula(tiny_folder):
+    _, found = learned(tiny_folder, config_with(optim={"clip_norm": 1e9}))
+    learner = learner_of(tiny_folder)
+    [group, _] = groups_of(learner.loaded)
+    for example in group.examples:
+        logprobs = token_logprobs(learner.model, make_batch([example.sample], learner.model, pad_id=0))
+        (-example.advantage * logprobs.mean() / 4).backward()
+    learner.optimizer.step()
+    assert_close(found, dict(learner.model.named_parameters()))
+
+
+def test_trainer_and_sampler_are_compared_and_only_a_correction_uses_the_sampler(tiny_folder):
+    plain, weights = learned(tiny_folder, config_with(), shift=math.log(1.5))
+    assert plain["logprob_difference"] == pytest.approx(math.log(1.5), rel=1e-4)
+    assert plain["kl"] == pytest.approx(0.5 - math.log(1.5), rel=1e-3)
+    assert plain["entropy"] > 1
+    assert "correction" not in plain
+    agreeing, same_weights = learned(tiny_folder, config_with())
+    assert agreeing["logprob_difference"] < 1e-5
+    assert_close(same_weights, weights)
+    corrected, _ = learned(tiny_folder, config_with(loss=LossSection(correction=1.25)), shift=math.log(1.5))
+    assert corrected["correction"] == pytest.approx(1.25)
+    assert corrected["loss"] == pytest.approx(1.25 * plain["loss"], abs=1e-6)
+
+
+def test_a_second_update_on_the_same_batch_is_clipped_against_the_policy_before_the_first(tiny_folder):
+    learner = learner_of(tiny_folder, lr=5.0)
+    [group, idle] = groups_of(learner.loaded)
+    halves = [replace(group, examples=group.examples[:1]), replace(group, examples=group.examples[1:])]
+    metrics = learn(learner, [*halves, idle, idle], config_with(num_prompts=4, loss=LossSection(num_updates=4)))
+    assert metrics["updates"] == 2  # two of the four parts teach nothing
+    assert metrics["clipped"] > 0
+    assert metrics["logprob_difference"] < 1e-5  # measured before the first update
+
+
+def test_a_gradient_that_is_not_finite_takes_no_step(tiny_folder):
+    learner = learner_of(tiny_folder)
+    groups = groups_of(learner.loaded)
+    with torch.no_grad():
+        learner.model.model.language_model.norm.weight[0] = math.inf
+    before = {name: weight.detach().clone() for name, weight in learner.model.named_parameters()}
+    metrics = learn(learner, groups, config_with())
+    assert metrics["updates"] == 0
+    assert all(torch.equal(weight, before[name]) for name, weight in learner.model.named_parameters())
+
+
+def test_groups_without_anything_to_teach_leave_the_model_alone(tiny_folder):
+    learner = learner_of(tiny_folder)
+    before = {name: weight.detach().clone() for name, weight in learner.model.named_parameters()}
+    assert learn(learner, groups_of(learner.loaded)[1:], config_with()) == {"updates": 0.0}
+    assert learn(learner, [], config_with()) == {"updates": 0.0}
+    assert all(torch.equal(weight, before[name]) for name, weight in learner.model.named_parameters())

@@ -1,0 +1,111 @@
+"""The loss on samples that are never trained on, and what counts as one."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from handmade import noise, problem, sft_config
+
+from vilasr.env import Episode, EpisodeConfig
+from vilasr.errors import InputError
+from vilasr.policies.transformers import load_model
+from vilasr.protocol import COMPACT, format_turn
+from vilasr.rollout import RolloutWriter, new_header
+from vilasr.training.config import DataSection, TaskSource, ValidationSection
+from vilasr.training.distributed import ALONE
+from vilasr.training.held_out import HeldOut, check_held_out
+from vilasr.training.learner import open_learner
+from vilasr.training.metrics import read_metrics
+from vilasr.training.sft import train_sft
+from vilasr.types import Sample, SamplingParams
+
+MARKS = TaskSource(task="marks", split="validation", options={"num": "1"}, without_drawing=1.0)
+
+
+def write_rollouts(path, *ids):
+    """One turn each, on a sample with that id."""
+    header = new_header(
+        protocol="compact", model="teacher", seed=0, style="default", drawing=True, sampling=SamplingParams()
+    )
+    with RolloutWriter(path, header) as writer:
+        for name in ids:
+            sample = problem(noise(0, (160, 160)))
+            named = Sample(**{key: getattr(sample, key) for key in sample.__slots__} | {"id": name})
+            episode = Episode(named, EpisodeConfig(protocol=COMPACT))
+            episode.reset()
+            episode.step(format_turn("Yes.", answer="A", protocol=COMPACT, sizes=[], model_sizes=[]))
+            writer.append(episode.rollout())
+    return path
+
+
+def test_the_loss_is_measured_every_so_many_steps_and_after_the_last(nano_folder, tmp_path):
+    validation = ValidationSection(tasks=[MARKS], num=3, every=2)
+    settings = {"steps": 5, "save_every": 5}
+    train_sft(sft_config(nano_folder, tmp_path / "with", validation=validation, **settings))
+    train_sft(sft_config(nano_folder, tmp_path / "without", **settings))
+    lines = read_metrics(tmp_path / "with" / "metrics.jsonl")
+    assert [line["step"] for line in lines if "held_out_loss" in line] == [1, 3, 4]
+    assert lines[-1]["held_out_loss"] < lines[1]["held_out_loss"]
+    assert [line["loss"] for line in lines] == [
+        line["loss"] for line in read_metrics(tmp_path / "without" / "metrics.jsonl")
+    ]
+
+
+@pytest.mark.parametrize("micro_tokens", [None, 1])
+def test_the_loss_of_a_model_that_knows_nothing_is_that_of_even_odds(nano_folder, tmp_path, micro_tokens):
+    validation = ValidationSection(tasks=[MARKS], num=3)
+    config = sft_config(nano_folder, tmp_path, steps=1, validation=validation, micro_tokens=micro_tokens)
+    learner = open_learner(config, ALONE, start=None)
+    with torch.no_grad():
+        learner.model.get_input_embeddings().weight.zero_()  # tied: every logit is 0
+    held_out = HeldOut(config, EpisodeConfig(protocol=COMPACT, sizer=learner.loaded.sizer), learner)
+    assert held_out.loss() == pytest.approx(math.log(learner.model.config.text_config.vocab_size), rel=1e-5)
+    assert learner.model.training
+
+
+def test_rollouts_can_be_held_out(nano_folder, tmp_path):
+    path = write_rollouts(tmp_path / "rollouts.jsonl", "a/1", "a/2")
+    config = sft_config(
+        nano_folder, tmp_path / "run", steps=1, validation=ValidationSection(rollouts=path, num=2), max_pixels=192**2
+    )
+    train_sft(config)
+    assert read_metrics(tmp_path / "run" / "metrics.jsonl")[0]["held_out_loss"] > 0
+    assert load_model(tmp_path / "run" / "model").sizer.max_pixels == 192**2
+
+
+def checked(tmp_path, validation, **data):
+    check_held_out(sft_config("", tmp_path, steps=1, validation=validation, data=DataSection(**data)))
+
+
+def test_a_task_is_apart_by_its_split_or_by_the_seed(tmp_path):
+    train = MARKS.model_copy(update={"split": "train"})
+    checked(tmp_path, ValidationSection(tasks=[MARKS], num=1), tasks=[train])
+    checked(tmp_path, ValidationSection(tasks=[train], num=1, seed=1), tasks=[train])
+    with pytest.raises(
+        InputError, match=r"validation: expected samples that are not trained on; got 1 that are, marks/train/0 first"
+    ):
+        checked(tmp_path, ValidationSection(tasks=[train], num=1), tasks=[train])
+
+
+def test_rollouts_are_apart_by_the_ids_of_their_samples(tmp_path):
+    one = write_rollouts(tmp_path / "one" / "rollouts.jsonl", "a/1", "marks/train/0/5/1-1")
+    other = write_rollouts(tmp_path / "other" / "rollouts.jsonl", "a/1", "b/1")
+    apart = write_rollouts(tmp_path / "apart" / "rollouts.jsonl", "b/2")
+    train = MARKS.model_copy(update={"split": "train"})
+    checked(tmp_path, ValidationSection(rollouts=apart, num=1), rollouts=one)
+    with pytest.raises(InputError, match=r"got 1 that are, a/1 first"):
+        checked(tmp_path, ValidationSection(rollouts=other, num=1), rollouts=one)
+    with pytest.raises(InputError, match=r"got 1 that are, marks/train/0 first"):
+        checked(tmp_path, ValidationSection(tasks=[train], num=1), rollouts=one)
+    with pytest.raises(InputError, match=r"got 1 that are, marks/train/0 first"):
+        checked(tmp_path, ValidationSection(rollouts=one, num=1), tasks=[train])
+    with pytest.raises(InputError, match=r"got 1 that are, a/1 first"):
+        checked(tmp_path, ValidationSection(rollouts=other, num=1), tasks=[TaskSource(rollouts=one)])
+
+
+def test_validation_needs_a_number_and_one_origin():
+    for settings in ({"num": 3}, {"tasks": [MARKS]}, {"num": 3, "tasks": [MARKS], "rollouts": "x.jsonl"}):
+        with pytest.raises(ValueError, match=r"give validation\.num, and either validation\.tasks or"):
+            ValidationSection(**settings)
