@@ -32,7 +32,7 @@ from vilasr.types import Box, ImageRecipe, Line, Rollout, Sample, Status
 PLANNED = SimpleNamespace(demonstrate=demonstrate_plan)
 """As much of a task as it takes to play a demonstration."""
 SIZE = (200, 150)
-"""The diagonal is 250 px, so that an end of a line is worth nothing from 25 px on."""
+"""The diagonal is 250 px: a line is right while its ends are 2.5 px off in the mean, and worth nothing from 25 px on."""
 
 
 def box(x1, y1, x2, y2, label="chair", image=1):
@@ -137,8 +137,8 @@ def test_a_mistake_in_a_mark_as_large_as_the_picture_is_a_mistake_too(mark):
         (drawn,), (again,) = wrong.actions, right.actions
         corners = drawn.box_px if isinstance(drawn, Box) else (*drawn.start_px, *drawn.end_px)
         assert all(0 <= value <= limit for value, limit in zip(corners, (*SIZE, *SIZE), strict=True))
-        assert worth(drawn, mark, reach=25.0) <= 0.65
-        assert worth(again, mark, reach=25.0) == 0.0, "it is drawn on the newer image"
+        assert worth(drawn, mark, diagonal=250.0) <= 0.65
+        assert worth(again, mark, diagonal=250.0) == 0.0, "it is drawn on the newer image"
 
 
 @pytest.mark.parametrize("protocol", ["compact", "vilasr", "json"])
@@ -223,10 +223,11 @@ def test_a_box_is_worth_its_overlap_over_full():
 
 
 def test_a_line_is_worth_less_the_farther_its_ends_are_and_its_direction_is_free():
-    # Ends off by 5 and 10 px: the mean is 7.5 of 25 px.
+    # Ends off by 5 and 10 px: the mean is 7.5, which is 17.5 from 25 on a scale of 22.5.
     plan = plan_with((line(0, 0, 100, 100),))
-    assert graded(plan, line(3, 4, 106, 108)).score == pytest.approx(0.7)
-    assert graded(plan, line(106, 108, 3, 4)).score == pytest.approx(0.7)
+    assert graded(plan, line(3, 4, 106, 108)).score == pytest.approx(7 / 9)
+    assert graded(plan, line(106, 108, 3, 4)).score == pytest.approx(7 / 9)
+    assert graded(plan, line(0, 2, 103, 100)).score == 1.0
     assert graded(plan, line(20, 15, 120, 115)).score == 0.0
 
 

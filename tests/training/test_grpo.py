@@ -16,7 +16,7 @@ from vilasr.policies.transformers import forward, load_model
 from vilasr.rollout import read_rollouts
 from vilasr.tasks import task_named
 from vilasr.training import grpo
-from vilasr.training.config import OptimSection
+from vilasr.training.config import LoraSection, OptimSection
 from vilasr.training.grpo import train_grpo
 from vilasr.training.grpo_config import LossSection, ValidationSection
 from vilasr.training.grpo_rewards import Earned
@@ -70,8 +70,9 @@ def test_a_run_raises_its_reward_and_leaves_a_model_metrics_and_plots(nano_folde
         {"validation": ValidationSection(every=2, num=2)},
         {"lag": 1, "loss": LossSection(correction=2.0)},
         {"zero_variance": "resample", "loss": LossSection(num_updates=2, average="token")},
+        {"lora": LoraSection(rank=2), "gradient_checkpointing": True},
     ],
-    ids=["plain", "lag", "resample"],
+    ids=["plain", "lag", "resample", "adapters"],
 )
 def test_a_run_that_was_stopped_twice_ends_with_the_very_same_weights_and_log(nano_folder, tmp_path, changes):
     straight = grpo_config(nano_folder, tmp_path / "straight", steps=4, **changes)

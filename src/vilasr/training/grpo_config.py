@@ -187,6 +187,8 @@ class GrpoConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> GrpoConfig:
+        if self.lora.dropout:
+            raise ValueError("lora.dropout must be 0: ratios need the log-probabilities of the policy itself")
         if self.lag and self.loss.correction is None:
             raise ValueError("lag = 1 needs loss.correction: samples are one update old (2.0 is a usual cap)")
         if self.loss.num_updates > self.num_prompts:

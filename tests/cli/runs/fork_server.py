@@ -68,7 +68,7 @@ def run_command(words: Sequence[str], log: str) -> int:
 
 
 def serve() -> None:
-    import matplotlib.figure
+    import matplotlib.figure  # noqa: F401
     import torch
     import transformers.models.qwen3_vl.modeling_qwen3_vl  # noqa: F401
 

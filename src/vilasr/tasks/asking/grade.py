@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 FULL_IOU = 0.8
 """A box this close to the true one is right: coordinates are whole pixels of a small view."""
 VALID_IOU = 0.5
+FULL_REACH = 0.01
+"""A line whose ends lie this close to their places, in diagonals of the picture, is right, for the same reason."""
 REACH = 0.1
-"""How far, in diagonals of the picture, an end of a line may lie from its place before the line is worth nothing."""
+"""So far away a line is worth nothing."""
 
 
 def grade_plan(sample: Sample, rollout: Rollout) -> DrawingGrade:
     """How right the marks are that stand on the newest drawing of each image; a corrected mark counts as corrected.
 
-    Every planned mark is compared with every mark of its kind that stands on the same of the sample's images: a box is
-    worth IoU / FULL_IOU, at most 1; a line 1 - (mean distance of its ends) / (REACH diagonals), at least 0, in the
-    direction that suits it. The best pairs are matched, each mark once. score = (sum of the matched worth) / (planned
-    marks, or standing ones if they are more), so that boxes drawn everywhere earn nothing.
+    Every planned mark is compared with every mark of its kind that stands on the same of the sample's images. A box is
+    worth IoU / FULL_IOU, at most 1. A line is worth 1 while the mean distance of its ends, in the direction that suits
+    it, is up to FULL_REACH diagonals, 0 from REACH on, and in between in proportion. The best pairs are matched, each
+    mark once. score = (sum of the matched worth) / (planned marks, or standing ones if they are more), so that boxes
+    drawn everywhere earn nothing.
 
     details: `num_planned`, `mean_worth` (of the planned marks), `num_boxes`, `num_lines`.
 
@@ -36,7 +39,7 @@ def grade_plan(sample: Sample, rollout: Rollout) -> DrawingGrade:
     planned = [mark for step in plan_of(sample).steps for mark in step.marks]
     width, height = sample.metadata["size"]
     standing = _standing(rollout, (width, height))
-    worth = _matched(planned, standing, reach=REACH * math.hypot(width, height))
+    worth = _matched(planned, standing, diagonal=math.hypot(width, height))
     return DrawingGrade(
         score=sum(worth) / max(len(planned), len(standing)),
         num_graded=len(standing),
@@ -65,11 +68,11 @@ def _on_base(mark: Action, recipe: ImageRecipe, size: tuple[int, int]) -> Action
     return Line(image_index=recipe.base, start_px=(x1 * x, y1 * y), end_px=(x2 * x, y2 * y), label=mark.label)
 
 
-def _matched(planned: list[PlannedMark], standing: list[Action], *, reach: float) -> list[float]:
+def _matched(planned: list[PlannedMark], standing: list[Action], *, diagonal: float) -> list[float]:
     """What each planned mark is worth, in no particular order: the best pair first, then the best of the rest."""
     pairs = sorted(
         (
-            (max(worth(mark, wanted, reach=reach) for wanted in (each.mark, *each.also)), wish, number)
+            (max(worth(mark, wanted, diagonal=diagonal) for wanted in (each.mark, *each.also)), wish, number)
             for wish, each in enumerate(planned)
             for number, mark in enumerate(standing)
         ),
@@ -85,7 +88,7 @@ def _matched(planned: list[PlannedMark], standing: list[Action], *, reach: float
     return [*found, *[0.0] * len(wishes)]
 
 
-def worth(mark: Action, wanted: Action, *, reach: float) -> float:
+def worth(mark: Action, wanted: Action, *, diagonal: float) -> float:
     """0 to 1; 0 for marks of different kinds or on different images."""
     if mark.image_index != wanted.image_index:
         return 0.0
@@ -94,5 +97,6 @@ def worth(mark: Action, wanted: Action, *, reach: float) -> float:
     if isinstance(mark, Line) and isinstance(wanted, Line):
         straight = math.dist(mark.start_px, wanted.start_px) + math.dist(mark.end_px, wanted.end_px)
         turned = math.dist(mark.start_px, wanted.end_px) + math.dist(mark.end_px, wanted.start_px)
-        return max(0.0, 1 - min(straight, turned) / 2 / reach)
+        off = min(straight, turned) / 2 / diagonal
+        return min(1.0, max(0.0, (REACH - off) / (REACH - FULL_REACH)))
     return 0.0
