@@ -32,7 +32,7 @@ from vilasr.types import Box, ImageRecipe, Line, Rollout, Sample, Status
 PLANNED = SimpleNamespace(demonstrate=demonstrate_plan)
 """As much of a task as it takes to play a demonstration."""
 SIZE = (200, 150)
-"""The diagonal is 250 px: a line is right while its ends are 2.5 px off in the mean, and worth nothing from 25 px on."""
+"""The diagonal is 250 px: a line is right while its ends are 2.5 px off in the mean, worth nothing from 25 px on."""
 
 
 def box(x1, y1, x2, y2, label="chair", image=1):
