@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,6 +68,20 @@ def test_what_is_small_or_cut_off_or_out_of_sight_is_not_well_visible():
     scene = scene_of(near, far, cut, behind)
     view = view_of(scene, LEVEL)
     assert [is_well_visible(view, scene, thing) for thing in scene.objects] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(("side", "is_seen"), [(5, False), (6, True)])
+def test_in_a_small_picture_a_box_has_six_pixels_at_least(side, is_seen):
+    # 3.5 % of 64 px would be 2.2.
+    chair = block("chair_1", (0, 0), (1.0, 1.0, 1.0))
+    small = SimpleNamespace(
+        camera=replace(LEVEL, size=(64, 64)),
+        boxes_px={"chair_1": (10, 10, 40, 10 + side)},
+        pixels={"chair_1": 30 * side},
+        labels=None,
+        shown=lambda thing: 1.0,
+    )
+    assert is_well_visible(small, scene_of(chair), chair) == is_seen
 
 
 def test_sides_are_told_of_things_beside_each_other_only():

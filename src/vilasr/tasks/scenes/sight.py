@@ -21,7 +21,9 @@ MIN_SHOWN = 0.5
 MIN_AREA = 0.0025
 """it covers so much of the picture (125 px of 224 x 224),"""
 MIN_SIDE = 0.035
-"""and each side of its visible box is so much of the picture's shorter side (8 px of 224)."""
+"""and each side of its visible box is so much of the picture's shorter side (8 px of 224),"""
+MIN_SIDE_PX = 6
+"""but at least this: whole pixels of a model's view, which may be smaller, cannot say where less begins and ends."""
 MIN_FILL = 0.15
 """Of the pixels of that box, at least this share is the thing's own,"""
 MIN_LEAD = 1.5
@@ -56,7 +58,7 @@ def is_well_visible(
     width, height = view.camera.size
     if (
         view.pixels[thing.name] < MIN_AREA * width * height
-        or min(x2 - x1, y2 - y1) < MIN_SIDE * min(width, height)
+        or min(x2 - x1, y2 - y1) < max(MIN_SIDE_PX, MIN_SIDE * min(width, height))
         or view.shown(thing) < MIN_SHOWN
     ):
         return False
