@@ -79,6 +79,10 @@ class Ranks:
             distributed.all_gather_object(values, value)
         return values
 
+    def meet(self) -> None:
+        """Wait until every process has come this far: what the first has written is there for all."""
+        self.summed(0.0)
+
     def _reduced(self, values: Sequence[float], operation: Any) -> list[float]:
         together = torch.tensor(values, dtype=torch.float64, device=self.device)
         distributed.all_reduce(together, operation)

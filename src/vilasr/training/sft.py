@@ -112,6 +112,7 @@ def _train(config: SftConfig, learner: Learner, first_step: int, report: Report)
                 if log is not None:
                     plot_run(config.out, PLOTTED)
     learner.save_final(config.out / "model")
+    ranks.meet()
     return config.out / "model"
 
 
