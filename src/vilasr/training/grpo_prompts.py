@@ -13,6 +13,7 @@ from vilasr.data import read_dataset
 from vilasr.drawing import content_key
 from vilasr.errors import InputError
 from vilasr.tasks import task_named
+from vilasr.training.questions import question_at
 from vilasr.types import Sample
 
 if TYPE_CHECKING:
@@ -40,13 +41,12 @@ def open_prompts(section: PromptSection, *, batch_size: int) -> Prompts:
         return _shuffled(rows, section, batch_size)
     for source in section.tasks:
         task_named(source.task)
-    weights = [source.weight for source in section.tasks]
 
-    def generated(index: int) -> Sample:
-        source = random.Random(f"{section.seed}/{index}").choices(section.tasks, weights)[0]
-        return task_named(source.task).generate(source.split, index, section.seed, source.options)
+    def batch(number: int) -> list[Sample]:
+        indices = range(number * batch_size, (number + 1) * batch_size)
+        return [question_at(section.tasks, index, seed=section.seed) for index in indices]
 
-    return lambda number: [generated(index) for index in range(number * batch_size, (number + 1) * batch_size)]
+    return batch
 
 
 def held_out(config: GrpoConfig) -> list[Sample]:

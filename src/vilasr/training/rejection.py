@@ -15,7 +15,6 @@ import asyncio
 import filecmp
 import json
 import logging
-import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,10 +28,10 @@ from vilasr.errors import InputError
 from vilasr.policies.transformers.model import read_frame
 from vilasr.protocol import protocol_named
 from vilasr.rollout import RolloutWriter, as_json, new_header, read_rollouts, run_rollouts
-from vilasr.tasks import task_named
 from vilasr.training.balance import balanced
 from vilasr.training.checkpoint import checkpoints
 from vilasr.training.distributed import num_processes
+from vilasr.training.questions import question_at
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
 from vilasr.types import SamplingParams
@@ -152,10 +151,8 @@ def questions(section: QuestionsSection) -> Iterator[Sample]:
         _, rows = read_dataset(section.data, on_bad_row=lambda error: logger.warning("left out: %s", error))
         yield from islice(rows, section.num)
         return
-    weights = [source.weight for source in section.tasks]
     for index in range(count_questions(section)):
-        source = random.Random(f"{section.seed}/{index}").choices(section.tasks, weights)[0]
-        yield task_named(source.task).generate(source.split, index, section.seed, source.options)
+        yield question_at(section.tasks, index, seed=section.seed)
 
 
 def count_questions(section: QuestionsSection) -> int:

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vilasr.data import read_dataset
@@ -139,7 +140,12 @@ class _Builder:
         kept = list(samples)
         if not kept:
             raise InputError(str(folder), expected="at least one sample", got="none")
-        return self.demonstrations(source, lambda index: kept[_shuffled(len(kept), index, self.seed)[0]])
+
+        def sample_of(index: int) -> Sample:
+            epoch, place = divmod(index, len(kept))
+            return kept[_epoch_order(len(kept), epoch, self.seed)[place]]
+
+        return self.demonstrations(source, sample_of)
 
     def rollouts(self, path: Path) -> Load:
         """Epoch after epoch over a rollout file, in an order drawn anew for each.
@@ -158,7 +164,9 @@ class _Builder:
         dropped: dict[int, str] = {}
 
         def load(index: int) -> TrainingSample:
-            order = _shuffled(len(kept), index, self.seed)
+            epoch, place = divmod(index, len(kept))
+            order = _epoch_order(len(kept), epoch, self.seed)
+            order = order[place:] + order[:place]
             for number in order:
                 if number in dropped:
                     continue
@@ -178,12 +186,12 @@ class _Builder:
         return load
 
 
-def _shuffled(num: int, index: int, seed: int) -> list[int]:
-    """The order of an epoch over `num` items, drawn anew for each, beginning with the item at `index`."""
-    epoch, place = divmod(index, num)
+@lru_cache(maxsize=8)
+def _epoch_order(num: int, epoch: int, seed: int) -> tuple[int, ...]:
+    """The order of an epoch over `num` items, drawn anew for each; kept, since every item of the epoch asks for it."""
     order = list(range(num))
     random.Random(f"{seed}/{epoch}").shuffle(order)
-    return [*order[place:], *order[:place]]
+    return tuple(order)
 
 
 def _report(error: DataError) -> None:
