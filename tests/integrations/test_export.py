@@ -292,6 +292,13 @@ def test_a_rollout_file_with_a_name_that_none_of_ours_can_have_is_refused(stem, 
     assert not (tmp_path / "out").exists()
 
 
+def test_rollouts_whose_name_is_that_of_the_index_are_refused(tmp_path):
+    file = rollout_file(tmp_path / "rollouts.jsonl", [[ANSWER]], sizer=Sizer()).rename(tmp_path / "dataset_info.jsonl")
+    with pytest.raises(InputError, match=r"expected a name other than that of the index.*Rename it\.$"):
+        run(file, tmp_path / "out", "sharegpt")
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_name_is_one_value_of_the_settings_and_no_markup(mazes, tmp_path):
     shutil.copytree(mazes, tmp_path / "data")
     path = tmp_path / "data" / "dataset.json"

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FORMATS = ("sharegpt", "verl", "vilasr", "parquet")
 MAX_IMAGE_TOKENS = 1280
 """Of an image, unless `max_pixels` says otherwise: the default of Qwen's processors."""
+INDEX = "dataset_info"
 TAGS = {
     "role_tag": "role",
     "content_tag": "content",
@@ -145,6 +146,9 @@ def _json(
     """Both layouts of JSON lists and PNG files; the numbers of conversations and of questions."""
     images = ImageFolder(folder)
     if options.format == "sharegpt":
+        if source.name == INDEX:
+            expected = f"a name other than that of the index beside it, {INDEX}.json"
+            raise InputError(f"name of {source.path}", expected=expected, got=INDEX, remedy="Rename it.")
         files = {source.name: f"{source.name}.json"}
         num_questions = 0
     else:
@@ -154,7 +158,7 @@ def _json(
     for file_name in files.values():
         num_conversations = _write_conversations(folder / file_name, source, config, images, options, left_out, on_row)
     descriptions = {name: _description(file_name) for name, file_name in files.items()}
-    write_atomically(folder / "dataset_info.json", json.dumps(descriptions, indent=2).encode() + b"\n")
+    write_atomically(folder / f"{INDEX}.json", json.dumps(descriptions, indent=2).encode() + b"\n")
     if files:
         write_atomically(folder / "README.md", _readme(next(iter(files)), config.sizer).encode())
     return num_conversations, num_questions
