@@ -104,7 +104,8 @@ def card_text(folder: Path, info: DatasetInfo) -> str:
             *("tags: [spatial-reasoning, synthetic]", f"size_categories: [{_size_category(info.num)}]"),
             *("configs: [{config_name: default, data_files: data/*.parquet}]", "---"),
             *(f"# {cell(info.name)}", ""),
-            f"{info.num:,} {'sample' if info.num == 1 else 'samples'} of the task `{info.task}` (version {info.version}), split `{info.split}`, "
+            f"{info.num:,} {'sample' if info.num == 1 else 'samples'} of the task `{info.task}` "
+            f"(version {info.version}), split `{info.split}`, "
             f"seed {info.seed}, with computed answers and ground truth for grading drawings. Made by vilasr "
             f"{info.vilasr_version}; the same command makes the same samples:",
             *("", f"    {_command(info)}", ""),
