@@ -21,7 +21,8 @@ LAYERS = [
     {"training"},
     {"api", "integrations"},
     {"benchmarks"},
-    {"cli"},
+    {"cli", "lmms_eval"},
+    {"experiments"},
     {"__main__"},
 ]
 MAY_ALSO_SEE = {"viewer": {"drawing", "errors", "types"}}

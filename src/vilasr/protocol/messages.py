@@ -26,7 +26,9 @@ def prompt_messages(
     for index, (width, height) in enumerate(model_sizes, start=1):
         heading = protocol.image.format(index=index, width=width, height=height)
         parts += [TextPart(_after_image(heading, parts)), ImagePart(index)]
-    lines = [neutralise(sample.question), *_option_lines(sample), _ask(protocol, sample.answer_type)]
+    lines = [neutralise(sample.question), *_option_lines(sample)]
+    if ask := _ask(protocol, sample.answer_type):
+        lines.append(ask)
     if last:
         lines.append(_last_turn(protocol, drawing=drawing))
     parts.append(TextPart(_after_image("\n".join(lines), parts)))

@@ -27,7 +27,7 @@ class Protocol:
     Attributes:
         system, system_plain: system prompt, with drawing and without; "" for none.
         image, drawn_image: the text before an original and before a drawn image.
-        ask_choice, ask_number, ask_text: the line after the question (and its options), by answer type.
+        ask_choice, ask_number, ask_text: the line after the question (and its options), by answer type; "" for none.
         go_on: ends the observation after a drawing.
         error: the observation after a model mistake.
         last_turn, last_turn_plain: said on the last allowed turn, with drawing and without.
