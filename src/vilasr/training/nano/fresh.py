@@ -60,7 +60,8 @@ def write_fresh(
 ) -> None:
     """Write an untrained checkpoint into `folder`; `vision` are weights of a tower that has learned to see."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = train_tokenizer(corpus(seed), num_merges=NUM_MERGES)
+    # A list, since the tokenizer draws its texts on threads of its own, and scenes are rendered on one thread.
+    tokenizer = train_tokenizer(list(corpus(seed)), num_merges=NUM_MERGES)
     model = build_model(tokenizer, shape, seed=seed)
     if vision is not None:
         model.model.visual.load_state_dict(vision)
