@@ -1,12 +1,14 @@
 """Rebuild the embedded model from nothing: `make nano`.
 
-Every stage skips itself when its result is there and resumes where it was stopped, so the command may be killed and
-given again. The stages are the TOML files of configs/nano, in the order of their numbers.
+Every step skips itself when its result is there and resumes where it was stopped, so the command may be killed and
+given again. After the vision tower and the tokenizer come the stages of CHAIN, each a `vilasr train` with its file in
+configs/nano, and each from the model of the one before.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +24,17 @@ if TYPE_CHECKING:
 CONFIGS = Path("configs/nano")
 RUNS = Path("runs/nano")
 PACKAGE = Path("src/vilasr/models/nano")
+CHAIN = {"1-point": "sft", "2-draw": "sft", "3-all": "sft"}
+"""File of configs/nano: the stage that it is a config of."""
+DATASETS = {
+    "multiview": ("--num", "2500", "--family-option", "size=192"),
+    "video": ("--num", "2000", "--family-option", "size=192", "--family-option", "frames=16"),
+}
+"""Made before the chain: their pictures take longer to render than to learn from."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run all stages, then write the embedded checkpoint."""
+    """Run all steps, then write the embedded checkpoint."""
     parser = argparse.ArgumentParser(prog="make nano", description=__doc__)
     parser.add_argument("--out", type=Path, default=PACKAGE, help="where the finished checkpoint goes")
     out = parser.parse_args(arguments).out
@@ -33,9 +42,18 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit("run this from the top of the repository: configs/nano is not here")
     see()
     fresh()
-    for path in sorted(CONFIGS.glob("[1-9]*.toml"), key=lambda path: int(path.stem.partition("-")[0])):
-        last = fine_tune(path)
-    package(last, out)
+    for task, options in DATASETS.items():
+        run("generate", task, "--seed", "100", "--out", str(RUNS / "data" / task), *options)
+    for name, stage in CHAIN.items():
+        if not (RUNS / name / "model" / "vilasr.json").exists():
+            run("train", stage, str(CONFIGS / f"{name}.toml"))
+    package(RUNS / name / "model", out)
+
+
+def run(*words: str) -> None:
+    """A command of `vilasr`, in a process of its own; ends the program when it fails."""
+    if code := subprocess.run([sys.executable, "-m", "vilasr", *words], check=False).returncode:
+        sys.exit(code)
 
 
 def see() -> None:
@@ -59,18 +77,6 @@ def fresh() -> None:
     folder = RUNS / "fresh"
     if not (folder / "chat_template.jinja").exists():
         write_fresh(folder, seed=0, vision=load_file(RUNS / "0-see" / "vision.safetensors"))
-
-
-def fine_tune(path: Path) -> Path:
-    """One stage of supervised fine-tuning; returns the folder of its model."""
-    from vilasr.training.config import SftConfig, load_config
-    from vilasr.training.sft import train_sft
-
-    config = load_config(SftConfig, path)
-    if (config.out / "model" / "vilasr.json").exists():
-        return config.out / "model"
-    with progress(path.stem, config.num_steps) as report:
-        return train_sft(config, report=report)
 
 
 def package(model: Path, out: Path) -> None:

@@ -1,0 +1,37 @@
+"""The chain that `make nano` runs: files that fit together."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from vilasr.training.config import SftConfig, load_config
+from vilasr.training.nano.build import CHAIN, DATASETS, RUNS
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "nano"
+CLASSES = {"sft": SftConfig}
+
+
+@pytest.fixture(scope="module")
+def chain():
+    return [load_config(CLASSES[stage], CONFIGS / f"{name}.toml") for name, stage in CHAIN.items()]
+
+
+def test_every_config_of_the_folder_is_a_stage_and_every_stage_has_one():
+    assert sorted(path.stem for path in CONFIGS.glob("*.toml")) == ["0-see", *CHAIN]
+
+
+def test_each_stage_writes_into_the_folder_of_its_name(chain):
+    assert [config.out for config in chain] == [RUNS / name for name in CHAIN]
+
+
+def test_each_stage_begins_with_the_model_of_the_one_before(chain):
+    assert chain[0].model == str(RUNS / "fresh")
+    assert all(later.model == str(earlier.out / "model") for earlier, later in pairwise(chain))
+
+
+def test_every_dataset_that_is_learned_from_is_made(chain):
+    used = {source.dataset for config in chain for source in config.data.tasks if source.dataset}
+    assert used == {RUNS / "data" / task for task in DATASETS}
