@@ -56,16 +56,23 @@ def test_an_exception_comes_in_its_turn():
         next(stream)
 
 
-def test_the_thread_ends_when_nobody_wants_more():
+def test_the_thread_has_ended_with_its_item_when_the_stream_is_closed():
+    made = []
+
     def endless():
         while True:
-            yield 0
+            time.sleep(0.05)
+            made.append(len(made))
+            yield made[-1]
 
     stream = prefetched(endless(), ahead=1)
     next(stream)
     assert prefetch_threads()
     stream.close()
-    wait_until(lambda: not prefetch_threads())
+    assert not prefetch_threads()
+    num_made = len(made)
+    time.sleep(0.2)
+    assert len(made) == num_made
 
 
 def test_a_log_is_one_json_object_a_step(tmp_path):
