@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 
 from vilasr.benchmarks import render_html, render_markdown, summary_of, write_report
+from vilasr.benchmarks.charts import difference_bar, histogram, outcome_bar, score_bar
+from vilasr.benchmarks.wording import caveats, cell
 from vilasr.rollout import new_header
 from vilasr.scoring import RolloutFacts
 from vilasr.types import SamplingParams, Status
@@ -64,7 +67,7 @@ def test_the_reports_tell_the_headline_the_groups_and_how_rollouts_ended(tmp_pat
     assert "| 3 | 73.5 |" in markdown
     for told in ("truncated\\_turns", "off\\_image", "| drawing score | 50.0 |", "answers that agree with the drawing"):
         assert told in markdown
-    for told in ('href="rollouts.html"', "74.3", "<svg", "truncated_turns", "off_image"):
+    for told in ('href="rollouts.html"', "74.3", "<svg", "truncated_turns", "off image"):
         assert told in html
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.md"]
 
@@ -78,7 +81,7 @@ class Balance(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.seen.add(tag)
-        if tag != "meta":
+        if tag not in ("meta", "link"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -109,3 +112,109 @@ def test_groups_are_in_natural_order():
     made = make_summary([facts(number, 1.0, groups=(f"size={number}",)) for number in (10, 9, 3)])
     markdown = render_markdown(made)
     assert markdown.index("| 3 |") < markdown.index("| 9 |") < markdown.index("| 10 |")
+
+
+# --- what a reader must know ------------------------------------------------------------------------------------------
+
+
+def test_a_whole_and_complete_run_has_no_caveats():
+    assert caveats(make_summary(ROWS) | {"complete": True, "num_items": 100}) == []
+    assert "Before you trust it" not in render_html(make_summary(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"complete": False}, "This run is not complete: its time was up after 100 samples."),
+        ({"num_items": 5130}, "This is a part of the benchmark: 100 of 5,130 items."),
+        ({"missing_groups": ["task=room_size", "task=route"]}, "No item of room_size, route is in it."),
+        (
+            {"num_unscored": 3},
+            "Not scored: 3 rollouts, for want of a right answer that can be read. Unscored is not zero",
+        ),
+        (
+            {"num_excluded": 5, "excluded": {"video": 4, "image": 1}},
+            "Left out: 5 items, in no mean, for what is wrong: ",
+        ),
+        ({"num_bad_lines": 1}, "Not read: 1 line of the rollout file"),
+        ({"num": 1}, "One sample says nothing about the spread"),
+    ],
+)
+def test_what_the_score_leaves_out_is_told_at_the_top(change, told):
+    made = make_summary(ROWS) | change
+    assert any(sentence.startswith(told) for sentence in caveats(made))
+    html, markdown = render_html(made), render_markdown(made)
+    assert html.index(told) < html.index("What came of the rollouts")
+    assert markdown.index(f"> {cell(told)}") < markdown.index("| answered |")
+
+
+def test_items_that_were_left_out_do_not_make_a_run_a_part():
+    made = make_summary(ROWS) | {"num_items": 102, "num_excluded": 2, "excluded": {"video": 2}}
+    assert len(caveats(made)) == 1
+
+
+def test_unscored_rollouts_are_an_outcome_of_their_own_and_can_be_looked_at():
+    rows = [*ROWS[:3], facts("u", None), facts("t", 0.0, Status.TIMEOUT), facts("p", 0.5)]
+    made = make_summary(rows)
+    assert made["outcomes"] == {"right": 2, "partly": 1, "wrong": 1, "truncated": 1, "error": 0, "unscored": 1}
+    assert made["score"] == pytest.approx(100 * 2.5 / 5)
+    html = render_html(made)
+    assert '<a href="rollouts.html#verdict=unscored">not scored</a>' in html
+    assert '<a href="rollouts.html#status=truncated">truncated</a>' in html
+    assert '<a href="rollouts.html#verdict=wrong&amp;status=answered">wrong</a>' in html
+    assert 'aria-label="right 2, partly right 1, wrong 1, truncated 1, not scored 1"' in html
+    assert "took longer than its limit of seconds" in html
+    assert "| not scored | 1 |" in render_markdown(made)
+
+
+def test_groups_link_to_their_rollouts():
+    assert 'href="rollouts.html#group=size%3D3"' in render_html(make_summary(ROWS))
+
+
+def test_the_report_over_seeds_has_a_row_for_each_and_links_to_their_reports(tmp_path):
+    runs = {seed: make_summary(ROWS[seed:], seed=seed) | {"complete": seed != 2} for seed in (0, 1, 2)}
+    top = make_summary(ROWS) | {"seeds": {"0": 75.0, "1": 75.8, "2": 75.5}, "seed_mean": 75.43, "seed_spread": 0.4}
+    write_report(top, tmp_path, seeds=runs)
+    html, markdown = (tmp_path / "report.html").read_text(), (tmp_path / "report.md").read_text()
+    for seed in runs:
+        assert f'<a href="seed-{seed}/report.html">seed {seed}</a>' in html
+    for told in (html, markdown):
+        assert "Mean of 3 seeds: 75.43, standard deviation between seeds 0.40." in told
+        assert "seed 2: This run is not complete" in told
+        assert "0, 1, 2" in told
+    assert "rollouts.html" not in html
+    assert "| 1 | 75.8 |" in markdown
+
+
+# --- plots ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bar_is_as_long_as_the_score_and_its_whisker_as_the_interval():
+    svg = score_bar({"score": 62.5, "ci95": [50.0, 75.0]})
+    assert '<rect class="bar" width="62.50" height="12"/>' in svg
+    assert '<line class="whisker" x1="50.00" x2="75.00" y1="6" y2="6"/>' in svg
+    assert score_bar({"score": None, "ci95": [0, 100]}) == ""
+
+
+def test_a_difference_goes_from_the_middle_to_its_side():
+    better = difference_bar({"score": 5.0, "ci95": [-5.0, 10.0]}, 10.0)
+    assert '<rect class="more" x="50.00" width="25.00" height="12"/>' in better
+    assert '<line class="whisker" x1="25.00" x2="100.00" y1="6" y2="6"/>' in better
+    assert '<rect class="less" x="0.00" width="50.00"' in difference_bar({"score": -30.0, "ci95": [-40, -20]}, 10.0)
+
+
+def test_shares_of_outcomes_fill_the_bar():
+    svg = outcome_bar({"right": 3, "partly": 0, "wrong": 1})
+    assert '<rect class="of-right" x="0.000" width="75.000"' in svg
+    assert '<rect class="of-wrong" x="75.000" width="25.000"' in svg
+    assert "of-partly" not in svg
+
+
+def test_a_histogram_has_a_column_for_every_number_and_gathers_a_long_tail():
+    svg = histogram({"1": 2, "3": 4}, "Rollouts by turns")
+    assert re.findall(r'class="tick"[^>]*>(\d+\+?)<', svg) == ["1", "2", "3"]
+    assert 'height="96.0"' in svg
+    assert 'height="48.0"' in svg
+    long = histogram({"0": 1, "7": 1, "15": 2, "40": 3}, "Rollouts by drawings")
+    assert re.findall(r'class="tick"[^>]*>(\d+\+?)<', long) == [*map(str, range(15)), "15+"]
+    assert ">5</text>" in long

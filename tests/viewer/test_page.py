@@ -1,5 +1,7 @@
 """The page as text: what is in the file, before any browser reads it."""
 
+import base64
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -22,7 +24,8 @@ from vilasr.types import Box
 from vilasr.viewer import PageOptions, RolloutNote, render_page, write_page
 from vilasr.viewer.describe import find_replaced
 from vilasr.viewer.pictures import encode
-from vilasr.viewer.shell import to_script_json
+from vilasr.viewer.shell import static_page, to_script_json
+from vilasr.viewer.traced import describe_tracing
 
 
 def page(*rollouts, **options):
@@ -54,6 +57,14 @@ def test_a_hostile_title_is_escaped():
     assert html.encode()
 
 
+def test_a_page_without_script_allows_only_its_own_style():
+    html = static_page("</title><script>", "<p>body</p>", styles=["theme.css"])
+    assert "&lt;/title&gt;&lt;script&gt;" in html
+    assert "default-src 'none'; img-src data:; style-src 'sha256-" in html
+    assert "<script" not in html
+    assert "<p>body</p>" in html
+
+
 def test_each_distinct_image_is_stored_once():
     right = corrected_maze()
     one = pictures(page(right))
@@ -83,7 +94,9 @@ def test_a_missing_image_is_named_and_the_page_is_made(tmp_path):
 
 
 def test_scores_and_groups_of_the_notes_are_in_the_list():
-    note = RolloutNote(score=float("nan"), is_right=False, gold="C", groups={"size": "5x4"})
+    note = RolloutNote(
+        score=float("nan"), is_right=False, gold="C", groups={"size": "5x4"}, reflected=True, agrees=False
+    )
     [row] = data(page(corrected_maze(), notes=lambda _: note), "rows")
     assert row == {
         "id": "maze/test/0/17",
@@ -98,7 +111,66 @@ def test_scores_and_groups_of_the_notes_are_in_the_list():
         "num_turns": 6,
         "num_drawings": 4,
         "num_errors": 1,
+        "num_tokens": 4 * 61 + 24,
+        "seconds": 3.42,
+        "reflected": True,
+        "agrees": False,
     }
+
+
+def unpacked(html, name):
+    text = re.search(rf'<script type="text/plain" id="{name}">(.*?)</script>', html).group(1)
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
+def test_rollouts_after_the_first_block_are_packed_and_the_same():
+    rollouts = [replace(corrected_maze(), sample=maze_sample(id=f"maze/{number}")) for number in range(130)]
+    html = page(*rollouts, options=PageOptions(max_rollouts_with_images=1))
+    assert len(data(html, "rows")) == 130
+    assert data(html, "about") == {"block_rollouts": 64, "report": None}
+    assert [row["id"] for row in unpacked(html, "block-1")] == [f"maze/{number}" for number in range(64, 128)]
+    assert [row["id"] for row in unpacked(html, "block-2")] == ["maze/128", "maze/129"]
+    assert unpacked(html, "block-2")[1] == data(html, "rollout-63") | {"id": "maze/129"}
+    assert "rollout-64" not in html
+    assert "block-3" not in html
+
+
+def test_linked_pictures_are_addresses_of_files_beside_the_page_and_their_marks_are_described(tmp_path):
+    (tmp_path / "images").mkdir()
+    save_png(maze_image(), tmp_path / "images" / "a b.png")
+    rollout = replace(corrected_maze(), sample=maze_sample(images=(tmp_path / "images" / "a b.png",)))
+    options = PageOptions(pictures_in=tmp_path, report="report.html")
+    html = page(rollout, options=options)
+    assert pictures(html) == []
+    original, first, *_, last = data(html, "rollout-0")["images"]
+    assert {image["picture"] for image in (original, first, last)} == {"images/a%20b.png"}
+    assert original["traced"] is None
+    mark = {"kind": "line", "label": "step 1", "px": [48, 48, 48, 112], "halo": "#ffffff"}
+    assert first["traced"]["marks"][0].items() >= mark.items()
+    assert (first["traced"]["stroke"], first["traced"]["font"], first["traced"]["rim"]) == (2, 11, 1)
+    assert [mark["kind"] for mark in last["traced"]["marks"]] == ["line", "line", "line", "line", "box"]
+    assert data(html, "about")["report"] == "report.html"
+
+
+@pytest.mark.parametrize("place", ["outside", "missing", "in memory"])
+def test_an_image_that_is_no_file_in_the_folder_of_the_page_is_not_linked(tmp_path, place):
+    save_png(maze_image(), tmp_path / "outside.png")
+    image = {"outside": tmp_path / "outside.png", "missing": tmp_path / "page" / "no.png", "in memory": maze_image()}
+    rollout = replace(corrected_maze(), sample=maze_sample(images=(image[place],)))
+    html = page(rollout, options=PageOptions(pictures_in=tmp_path / "page"))
+    assert data(html, "rollout-0")["images"][0] == {
+        **data(html, "rollout-0")["images"][0],
+        "picture": None,
+        "problem": "There is no file of this image beside the page.",
+    }
+
+
+def test_marks_in_the_published_style_are_described_with_its_dots_and_colours():
+    rollout = two_rooms()
+    tracing = describe_tracing(rollout.images[-1], PUBLISHED)
+    assert (tracing["stroke"], tracing["rim"], tracing["label_lines"]) == (4, 0, False)
+    assert tracing["dots"] == [4, "#ff0000", "#0000ff"]
+    assert {mark["colour"] for mark in tracing["marks"] if mark["kind"] == "line"} <= {"#000000"}
 
 
 def test_a_moved_mark_remembers_where_it_was():

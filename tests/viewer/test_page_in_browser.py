@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 
+import numpy
 import pytest
+from PIL import Image
 from rollouts_by_hand import (
     HOSTILE,
     corrected_maze,
     hostile_rollout,
+    maze_image,
     missing_image,
     truncated_maze,
     two_rooms,
     wrong_maze,
 )
 
-from vilasr.drawing import DEFAULT
+from vilasr.drawing import DEFAULT, render, save_png
 from vilasr.viewer import PageOptions, RolloutNote, write_page
 
 SHOWN_IDS = "[...document.querySelectorAll('.row-id')].map((e) => e.firstChild.textContent)"
@@ -92,13 +95,13 @@ def test_nothing_but_the_scripts_of_the_page_may_run(six):
 
 
 def test_filters_narrow_the_list(six):
-    six.click("input[value=wrong]")
+    six.click("input[value=wrong] + span")
     six.wait_for("document.documentElement.dataset.listed === '1'")
     assert six.run(SHOWN_IDS) == ["maze/test/0/19"]
     assert six.text("h2") == "maze/test/0/19"
     assert six.text(".option.given.missed .option-text") == "back on the green cell"
-    six.click("input[value='']")
-    six.click("#filter-errors")
+    six.click("input[value=''] + span")
+    six.click("#filter-errors + span")
     six.wait_for("document.documentElement.dataset.listed === '2'")
     assert six.run(SHOWN_IDS)[0] == "maze/test/0/17"
 
@@ -190,17 +193,181 @@ def test_nothing_is_wider_than_a_narrow_window(browser, pages):
         assert browser.run("document.documentElement.scrollWidth") <= 420
 
 
-def test_five_thousand_rollouts_stay_usable(browser, tmp_path):
-    stories = [corrected_maze(), wrong_maze(), truncated_maze()]
-    rollouts = (replace(stories[i % 3], sample=replace(stories[i % 3].sample, id=f"maze/{i}")) for i in range(5000))
-    write_page(
-        tmp_path / "many.html", rollouts, title="Many", style=DEFAULT, options=PageOptions(max_rollouts_with_images=3)
+def test_nothing_of_the_filters_is_wider_than_a_phone(browser, pages):
+    browser.open(pages / "six.html", width=375)
+    assert browser.run("document.documentElement.scrollWidth") <= 375
+
+
+# --- many rollouts, with pictures in files ----------------------------------------------------------------------------
+
+NUM_MANY = 5000
+KINDS = (corrected_maze, wrong_maze, truncated_maze, corrected_maze)
+"""In turn: one that reflects, a wrong one, one without an answer, and one that nobody can score."""
+
+
+def many_notes(rollout):
+    number = int(rollout.sample.id.partition("/")[2])
+    right = {0: True, 1: False, 2: False, 3: None}[number % 4]
+    score = None if right is None else float(right)
+    if number == 4321:
+        right, score = False, 0.7
+    return RolloutNote(
+        score=score,
+        is_right=right,
+        groups={"size": str(3 + number % 5)},
+        reflected=number % 4 == 0,
+        agrees=number % 10 > 0,
     )
-    browser.open(tmp_path / "many.html", "r=4000")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("many")
+    (folder / "images").mkdir()
+    save_png(maze_image(), folder / "images" / "maze.png")
+    stories = [make() for make in KINDS]
+
+    def rollouts():
+        for number in range(NUM_MANY):
+            story = stories[number % 4]
+            sample = replace(
+                story.sample,
+                id=f"maze/{number}",
+                images=(folder / "images" / "maze.png",),
+                question=HOSTILE if number == 4999 else story.sample.question,
+            )
+            yield replace(story, sample=sample, seconds=float(number % 100))
+
+    options = PageOptions(pictures_in=folder, report="report.html")
+    write_page(folder / "many.html", rollouts(), title="Many", style=DEFAULT, notes=many_notes, options=options)
+    return folder / "many.html"
+
+
+def listed(browser):
+    return int(browser.run("document.documentElement.dataset.listed"))
+
+
+def choose(browser, control, value):
+    browser.run(
+        f"(() => {{ const e = document.getElementById('filter-{control}'); e.value = '{value}';"
+        " e.dispatchEvent(new Event('input', {bubbles: true})) })()"
+    )
+
+
+def test_five_thousand_rollouts_open_at_any_of_them(browser, many):
+    browser.open(many, "r=4000")
     assert browser.text("h2") == "maze/3999"
     assert browser.run("document.querySelectorAll('.row').length") < 40
-    assert "Only the first 3 rollouts have images." in browser.text("main")
-    browser.press("/")
-    browser.type("maze/4711")
-    browser.wait_for("document.documentElement.dataset.listed === '1'")
+    browser.press("j")
+    browser.wait_for("document.querySelector('h2').textContent === 'maze/4000'")
+    browser.press("k")
+    browser.press("k")
+    browser.wait_for("document.querySelector('h2').textContent === 'maze/3998'")
+    assert browser.complaints() == []
+
+
+def test_every_filter_counts_right(browser, many):
+    browser.open(many)
+    counts = {}
+    for verdict in ("right", "partly", "wrong", "unscored", ""):
+        browser.click(f"input[name=verdict][value='{verdict}'] + span")
+        counts[verdict or "all"] = listed(browser)
+    assert counts == {"right": 1250, "partly": 1, "wrong": 2499, "unscored": 1250, "all": 5000}
+    for status, num in (("answered", 3750), ("truncated", 1250), ("truncated_turns", 1250), ("", 5000)):
+        choose(browser, "status", status)
+        assert listed(browser) == num
+    browser.click("#filter-reflected + span")
+    assert listed(browser) == 1250
+    choose(browser, "group", "size=3")
+    assert listed(browser) == 250  # every fourth and every fifth
+    browser.click("#filter-reflected + span")
+    browser.click("#filter-disagrees + span")
+    assert listed(browser) == 500  # every tenth is among every fifth
+    assert browser.text("#report") == "\u2190 Report"
+    assert browser.run("document.getElementById('report').getAttribute('href')") == "report.html"
+    assert browser.complaints() == []
+
+
+def ends_of_the_list(browser):
+    """What the first and the last row say."""
+    browser.run("document.getElementById('list').focus()")
+    rows = []
+    for key in ("Home", "End"):
+        browser.press(key)
+        rows.append(browser.text(".row.selected"))
+    return rows
+
+
+def test_the_list_is_sorted_by_score_and_by_length(browser, many):
+    browser.open(many, "sort=best")
+    first, last = ends_of_the_list(browser)
+    assert (first.splitlines()[:2], last.splitlines()[:2]) == (["\u2713", "maze/0"], ["\u2013", "maze/4999"])
+    choose(browser, "sort", "worst")
+    first, last = ends_of_the_list(browser)
+    assert (first.splitlines()[:2], last.splitlines()[:2]) == (["\u2717", "maze/1 #2"], ["\u2013", "maze/4999"])
+    choose(browser, "sort", "longest")
+    first, last = ends_of_the_list(browser)
+    assert ("6 turns" in first, "2 turns" in last) == (True, True)
+    choose(browser, "sort", "slowest")
+    assert "maze/99\n" in ends_of_the_list(browser)[0]
+    browser.open(many, "verdict=partly")
+    assert browser.run(SHOWN_IDS) == ["maze/4321"]
+    assert browser.complaints() == []
+
+
+def test_ids_are_found_at_once_and_thoughts_when_all_blocks_are_read(browser, many):
+    browser.open(many, "q=maze/4711")
     assert browser.run(SHOWN_IDS) == ["maze/4711"]
+    browser.wait_for("document.documentElement.dataset.searchable === 'yes'")
+    browser.run("document.getElementById('filter-text').value = ''")
+    browser.press("/")
+    browser.type("crosses a WALL")
+    assert listed(browser) == 2500
+
+
+def test_linked_pictures_are_asked_for_when_they_are_shown_and_the_marks_are_drawn_on_them(browser, many):
+    browser.open(many)
+    browser.wait_for("[...document.querySelectorAll('#turn-1 img')].every((e) => e.complete && e.naturalWidth === 224)")
+    picture = (many.parent / "images" / "maze.png").as_uri()
+    assert set(browser.requests()) == {many.as_uri(), picture}
+    num_traced = "e.querySelector('.overlay').querySelectorAll(':scope > g').length"
+    figures = "[...document.querySelectorAll('.turn-figures figure')]"
+    assert browser.run(f"{figures}.map((e) => {num_traced})") == [1, 3, 4, 5]
+    labels = "[...document.querySelectorAll('#turn-2 .mark-label')].map((e) => e.textContent)"
+    assert browser.run(labels) == ["step 1", "step 2", "step 3"]
+    browser.click("#turn-2 .enlarge")
+    assert browser.run("document.querySelectorAll('#zoom-marks .mark-label').length") == 3
+    assert "vilasr view" in browser.text(".note")
+    assert browser.complaints() == []
+
+
+def test_traced_marks_look_like_the_rendered_ones(browser, many, tmp_path):
+    """The page's own drawing, as large as the image, against the picture that the policy saw; but for the labels."""
+    browser.open(many)
+    browser.run("document.body.replaceChildren(document.querySelector('#turn-2 .enlarge'))")
+    style = "{position: 'fixed', left: 0, top: 0, width: '224px', border: 0, borderRadius: 0}"
+    browser.run("document.querySelectorAll('.mark-label').forEach((e) => e.remove())")
+    browser.run(f"Object.assign(document.querySelector('.enlarge').style, {style})")
+    browser.wait_for("document.querySelector('img').complete && document.querySelector('img').naturalWidth === 224")
+    browser.screenshot(tmp_path / "traced.png")
+    traced = numpy.asarray(Image.open(tmp_path / "traced.png").convert("RGB").crop((0, 0, 224, 192)), dtype=float)
+    base = numpy.asarray(maze_image(), dtype=float)
+    style = replace(DEFAULT, label_lines=False)
+    rendered = numpy.asarray(render(maze_image(), corrected_maze().images[2].instances, style), dtype=float)
+    drawn, also_traced = (numpy.abs(image - base).max(axis=2) > 60 for image in (rendered, traced))
+    assert drawn.sum() > 400
+    assert (drawn & also_traced).sum() / (drawn | also_traced).sum() > 0.85
+
+
+def test_hostile_text_in_a_packed_block_stays_text(browser, many):
+    browser.open(many, "r=5000")
+    assert browser.run("document.querySelector('.question-text').textContent") == HOSTILE
+    assert browser.run("document.documentElement.dataset.hacked ?? null") is None
+
+
+def test_a_missing_picture_file_leaves_its_words(browser, many, tmp_path):
+    page = tmp_path / "moved.html"
+    page.write_bytes(many.read_bytes())
+    browser.open(page)
+    assert browser.text("h2") == "maze/0"
+    assert browser.run("document.querySelector('.originals img').alt").startswith("Image 1, 224 by 192")

@@ -2,6 +2,8 @@
 
 from vilasr.benchmarks.aggregate import Aggregation, MeanOf, estimate_means, mean_scores
 from vilasr.benchmarks.base import WHOLE, Benchmark, Exclusion, LoadOptions, Shard
+from vilasr.benchmarks.comparison import ComparedRun, compare_runs
+from vilasr.benchmarks.comparison_report import comparison_table, write_comparison
 from vilasr.benchmarks.named import BENCHMARK_NAMES, PUBLISHED, aggregation_of, benchmark_named
 from vilasr.benchmarks.published import Published, PublishedBenchmark
 from vilasr.benchmarks.report import render_html, render_markdown, write_report
@@ -13,6 +15,7 @@ __all__ = [
     "WHOLE",
     "Aggregation",
     "Benchmark",
+    "ComparedRun",
     "Exclusion",
     "LoadOptions",
     "MeanOf",
@@ -21,11 +24,14 @@ __all__ = [
     "Shard",
     "aggregation_of",
     "benchmark_named",
+    "compare_runs",
+    "comparison_table",
     "estimate_means",
     "facts_for",
     "mean_scores",
     "render_html",
     "render_markdown",
     "summary_of",
+    "write_comparison",
     "write_report",
 ]

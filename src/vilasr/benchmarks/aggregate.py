@@ -75,9 +75,13 @@ def mean_scores(aggregation: Aggregation, rows: Iterable[tuple[str, float]]) -> 
 
 
 def estimate_means(
-    aggregation: Aggregation, scores: Mapping[str, Sequence[float]], *, seed: int = 0
+    aggregation: Aggregation,
+    scores: Mapping[str, Sequence[float]],
+    *,
+    seed: int = 0,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> dict[str, Estimate]:
-    """An estimate for every mean of an aggregation; `scores` are the items' by group, one each.
+    """An estimate for every mean of an aggregation; `scores` are the items' by group, one each, within `bounds`.
 
     Groups are independent: the variance of a mean over k of them is the sum of theirs over k squared, and the bootstrap
     draws within each group. A group of one item says nothing about its spread; then the interval is the whole range.
@@ -85,16 +89,18 @@ def estimate_means(
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    known = {group: estimate(scores[group], num_resamples=1) for group in sorted(scores) if scores[group]}
+    known = {
+        group: estimate(scores[group], num_resamples=1, bounds=bounds) for group in sorted(scores) if scores[group]
+    }
     draws: dict[str, np.ndarray] = {group: bootstrap_means(scores[group], rng) for group in known}
     found = {}
     for mean in aggregation.means:
         names = [name for name in _names(mean) if name in known]
         if not names:
-            known_mean = Estimate(mean=None, stderr=None, ci95=(0.0, 1.0), num=0)
+            known_mean = Estimate(mean=None, stderr=None, ci95=bounds, num=0)
         else:
             drawn = np.mean([draws[name] for name in names], axis=0)
-            known_mean = _mean_of([known[name] for name in names], drawn)
+            known_mean = _mean_of([known[name] for name in names], drawn, bounds)
             known[mean.name], draws[mean.name] = known_mean, drawn
         found[mean.name] = known_mean
     return found
@@ -106,14 +112,14 @@ def missing_groups(aggregation: Aggregation, groups: Iterable[str]) -> list[str]
     return [group for group in aggregation.overall.groups if group not in there]
 
 
-def _mean_of(parts: Sequence[Estimate], drawn: np.ndarray) -> Estimate:
+def _mean_of(parts: Sequence[Estimate], drawn: np.ndarray, bounds: tuple[float, float]) -> Estimate:
     import numpy as np
 
     num = sum(part.num for part in parts)
     mean = fmean(part.mean for part in parts if part.mean is not None)
     errors = [part.stderr for part in parts if part.stderr is not None]
     if len(errors) < len(parts):
-        return Estimate(mean=mean, stderr=None, ci95=(0.0, 1.0), num=num)
+        return Estimate(mean=mean, stderr=None, ci95=bounds, num=num)
     low, high = np.quantile(drawn, [0.025, 0.975])
     stderr = math.hypot(*errors) / len(parts)
     return Estimate(mean=mean, stderr=stderr, ci95=(float(low), float(high)), num=num)

@@ -1,194 +1,303 @@
-"""The report of one run, from its summary: Markdown, and one HTML file without anything from outside."""
+"""The report of one run, from its summary: Markdown, and one HTML file without script or anything from outside."""
 
 from __future__ import annotations
 
-import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from vilasr.benchmarks.charts import histogram, outcome_bar, score_bar
+from vilasr.benchmarks.wording import (
+    OUTCOME_WORDS,
+    REASONS,
+    Row,
+    Summary,
+    by_kind,
+    caveats,
+    cell,
+    counted,
+    interval_text,
+    range_text,
+    rate_text,
+    said_once,
+    score_text,
+)
+from vilasr.viewer import static_page
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from vilasr.types import Json
-
-Summary = dict[str, "Json"]
-Row = tuple[str, str]
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1d2733; --soft: #667; --line: #d8dde3; --bar: #2f6fb3; --page: #fff; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e4e9ef; --soft: #9aa5b1; --line: #37414d; --bar: #6aa7e8; --page: #161b21; }
-}
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 60rem;
-       margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.score { font-size: 3rem; font-weight: 600; line-height: 1.2; } .soft { color: var(--soft); }
-.tiles { display: flex; flex-wrap: wrap; gap: .5rem 2rem; margin: 1rem 0; }
-.tiles b { display: block; font-size: 1.3rem; }
-table { border-collapse: collapse; } td, th { padding: .2rem .8rem .2rem 0; text-align: left; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-td:first-child { min-width: 14rem; }
-tr + tr td { border-top: 1px solid var(--line); } th { font-weight: 600; color: var(--soft); }
-svg rect.back { fill: var(--line); opacity: .5; } svg rect.bar { fill: var(--bar); }
-svg line { stroke: var(--ink); stroke-width: 1.5; }
-"""
-_BAR_WIDTH = 240
+Seeds = dict[int, Summary]
 
 
-def write_report(summary: Summary, folder: str | os.PathLike[str]) -> None:
-    """Write `report.md` and `report.html` into `folder`, which exists. The HTML links `rollouts.html` beside it."""
-    for name, text in (("report.md", render_markdown(summary)), ("report.html", render_html(summary))):
+def write_report(summary: Summary, folder: str | os.PathLike[str], *, seeds: Seeds | None = None) -> None:
+    """Write `report.md` and `report.html` into `folder`, which exists.
+
+    The HTML links `rollouts.html` beside it; or, where `summary` is that over several seeds, whose own summaries are
+    `seeds`, the reports in `seed-K`.
+    """
+    texts = {"report.md": render_markdown(summary, seeds=seeds), "report.html": render_html(summary, seeds=seeds)}
+    for name, text in texts.items():
         partial = Path(folder) / f".{name}.part"
         partial.write_text(text, encoding="utf-8")
         partial.replace(Path(folder) / name)
 
 
-def render_markdown(summary: Summary) -> str:
+# --- Markdown ---------------------------------------------------------------------------------------------------------
+
+
+def render_markdown(summary: Summary, *, seeds: Seeds | None = None) -> str:
     """The report as Markdown."""
-    lines = [f"# {_cell(summary['benchmark'])}: {_score(summary['score'])}", "", _interval(summary), ""]
-    lines += ["| | |", "|---|---|"]
-    lines += [f"| {name} | {_cell(value)} |" for name, value in (*_headline(summary), *_settings(summary))]
-    for kind, groups in _by_kind(summary["groups"]):
+    lines = [f"# {cell(summary['benchmark'])}: {score_text(summary['score'])}", "", interval_text(summary), ""]
+    lines += [f"> {cell(sentence)}" for sentence in _caveats(summary, seeds)]
+    lines += ["", "| | |", "|---|---|"]
+    lines += [f"| {name} | {cell(value)} |" for name, value in (*_headline(summary), *_settings(summary))]
+    if seeds:
         lines += [
             "",
-            f"## By {_cell(kind)}",
+            "## By seed",
             "",
-            f"| {_cell(kind)} | score | 95 % interval | samples |",
-            "|---|--:|---|--:|",
+            "| seed | score | 95 % interval | samples | answered |",
+            "|---|--:|---|--:|--:|",
         ]
         lines += [
-            f"| {_cell(name)} | {_score(group['score'])} | {_range(group['ci95'])} | {group['num']} |"
+            f"| {seed} | {score_text(run['score'])} | {range_text(run['ci95'])} | {run['num']} "
+            f"| {rate_text(run['answered_rate'])} |"
+            for seed, run in seeds.items()
+        ]
+        lines += ["", _seed_sentence(summary)]
+    for kind, groups in by_kind(summary["groups"]):
+        head = f"| {cell(kind)} | score | 95 % interval | samples |"
+        lines += ["", f"## By {cell(kind)}", "", head, "|---|--:|---|--:|"]
+        lines += [
+            f"| {cell(name)} | {score_text(group['score'])} | {range_text(group['ci95'])} | {group['num']} |"
             for name, group in groups.items()
         ]
-    for title, counts in (("How rollouts ended", summary["statuses"]), ("Model mistakes", summary["errors"])):
+    outcomes = {OUTCOME_WORDS[name]: count for name, count in summary["outcomes"].items() if count}
+    tables = {
+        "What came of the rollouts": outcomes,
+        "How rollouts ended": summary["statuses"],
+        "Model mistakes": summary["errors"],
+        "Left out": summary["excluded"],
+    }
+    for title, counts in tables.items():
         if counts:
             lines += ["", f"## {title}", "", "| | |", "|---|--:|"]
-            lines += [f"| {_cell(name)} | {count} |" for name, count in counts.items()]
+            lines += [f"| {cell(name)} | {count} |" for name, count in counts.items()]
     return "\n".join(lines) + "\n"
 
 
-def render_html(summary: Summary) -> str:
+# --- HTML -------------------------------------------------------------------------------------------------------------
+
+
+def render_html(summary: Summary, *, seeds: Seeds | None = None) -> str:
     """The report as one HTML document: no script, nothing fetched."""
-    title = f"{summary['benchmark']}: {_score(summary['score'])}"
-    tiles = "".join(f"<div><b>{escape(value)}</b>{escape(name)}</div>" for name, value in _headline(summary))
-    body = [
-        f"<h1>{escape(str(summary['benchmark']))}</h1>",
-        f'<div class="soft">{escape(str(summary["model"]))}, drawing {"on" if summary["drawing"] else "off"}</div>',
-        f'<div class="score">{_score(summary["score"])}</div>',
-        f"<div>{escape(_interval(summary))}</div>",
-        f'<div class="tiles">{tiles}</div>',
-        '<p><a href="rollouts.html">Look at the rollouts</a></p>',
-    ]
-    for kind, groups in _by_kind(summary["groups"]):
-        body += [f"<h2>By {escape(kind)}</h2>", _group_table(groups)]
-    for heading, counts in (("How rollouts ended", summary["statuses"]), ("Model mistakes", summary["errors"])):
-        if counts:
-            body += [f"<h2>{heading}</h2>", _count_table(counts)]
-    settings = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _settings(summary)
-    )
-    body += ["<h2>Settings</h2>", f"<table>{settings}</table>"]
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    link = "" if seeds else "rollouts.html"
+    body = [_head(summary, link), _notice(_caveats(summary, seeds))]
+    if seeds:
+        body.append(_seed_section(summary, seeds))
+    body.append(_outcome_section(summary, link))
+    body.append(_rates_section(summary))
+    body += [_group_section(kind, groups, link) for kind, groups in by_kind(summary["groups"])]
+    body += [_excluded_section(summary), _settings_section(summary)]
+    title = f"{summary['benchmark']}: {score_text(summary['score'])}"
+    return static_page(title, f"<main>{''.join(body)}</main>", styles=["theme.css", "report.css"])
+
+
+def _head(summary: Summary, link: str) -> str:
+    drawing = "drawing on" if summary["drawing"] else "drawing off"
+    under = f"{summary['model']} \N{MIDDLE DOT} {drawing} \N{MIDDLE DOT} metric mode {summary['metric_mode']}"
+    links = ""
+    if link:
+        wanted = [
+            ("All rollouts", {}),
+            ("wrong", {"verdict": "wrong", "status": "answered"}),
+            ("truncated", {"status": "truncated"}),
+        ]
+        wanted += [("errors", {"status": "error"}), ("not scored", {"verdict": "unscored"})]
+        there = {"All rollouts": 1, **{OUTCOME_WORDS[name]: num for name, num in summary["outcomes"].items()}}
+        there["errors"] = there.pop("error")
+        parts = [f'<a href="{_address(link, chosen)}">{name}</a>' for name, chosen in wanted if there[name]]
+        links = f'<nav class="links" aria-label="Rollouts">{"".join(parts)}</nav>'
+    samples = counted(summary["num"], "sample")
+    rollouts = f", {summary['num_rollouts']:,} rollouts" if summary["num_rollouts"] != summary["num"] else ""
+    stderr = "unknown" if summary["stderr"] is None else f"{summary['stderr']:.2f}"
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n</head>\n<body>\n'
-        + "\n".join(body)
-        + "\n</body>\n</html>\n"
+        f"<header><h1>{escape(str(summary['benchmark']))}</h1><p class='quiet'>{escape(under)}</p></header>"
+        f'<section class="card hero"><p class="score">{score_text(summary["score"])}<span>of 100</span></p>'
+        f'<div class="hero-plot"><div class="scale">{score_bar(summary)}<p class="ends"><span>0</span><span>100</span>'
+        f"</p></div><p><strong>95 % interval {range_text(summary['ci95'])}</strong>, standard error {stderr}, "
+        f"{samples}{rollouts}</p></div>{links}</section>"
     )
+
+
+def _notice(sentences: Sequence[str]) -> str:
+    said = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f'<section class="card notice" role="note"><h2>Before you trust it</h2><ul>{said}</ul></section>' * bool(
+        said
+    )
+
+
+def _seed_section(summary: Summary, seeds: Seeds) -> str:
+    rows = "".join(
+        f'<tr><th scope="row"><a href="seed-{seed}/report.html">seed {seed}</a></th>'
+        f'<td class="number">{score_text(run["score"])}</td><td class="plot">{score_bar(run)}</td>'
+        f'<td class="number wide">{range_text(run["ci95"])}</td><td class="number">{run["num"]:,}</td>'
+        f'<td class="number wide">{rate_text(run["answered_rate"])}</td></tr>'
+        for seed, run in seeds.items()
+    )
+    head = _table_head("", "score", "", "95 %", "samples", "answered", wide=(3, 5))
+    return _section("By seed", f"<p>{escape(_seed_sentence(summary))}</p><table>{head}{rows}</table>")
+
+
+def _outcome_section(summary: Summary, link: str) -> str:
+    total = max(1, summary["num_rollouts"])
+    chosen = {name: {"verdict": name} for name in ("right", "partly", "wrong", "unscored")}
+    chosen["wrong"] |= {"status": "answered"}
+    chosen |= {name: {"status": name} for name in ("truncated", "error")}
+    legend = "".join(
+        f'<li><span class="key of-{name}"></span>{_linked(OUTCOME_WORDS[name], link, chosen[name])} '
+        f"<strong>{count:,}</strong> <span class='quiet'>{rate_text(count / total)}</span></li>"
+        for name, count in summary["outcomes"].items()
+        if count
+    )
+    endings = "".join(
+        f'<tr><th scope="row">{_linked(status.replace("_", " "), link, {"status": status})}</th>'
+        f'<td class="quiet wide">{escape(REASONS.get(status, ""))}</td>'
+        f'<td class="number">{count:,}</td><td class="number">{rate_text(count / total)}</td></tr>'
+        for status, count in summary["statuses"].items()
+    )
+    note = "<p class='quiet'>What ended without an answer scores 0. What is not scored is in no mean.</p>"
+    html = f"{outcome_bar(summary['outcomes'])}<ul class='legend'>{legend}</ul>{note}"
+    html += f"<table>{_table_head('ended', 'why', 'rollouts', '', words=(0, 1), wide=(1,))}{endings}</table>"
+    if summary["errors"]:
+        mistakes = "".join(
+            f'<tr><th scope="row">{escape(kind.replace("_", " "))}</th><td class="number">{count:,}</td></tr>'
+            for kind, count in summary["errors"].items()
+        )
+        html += "<h3>Mistakes that the model was told of</h3>"
+        html += f"<table class='narrow'>{_table_head('kind', 'times')}{mistakes}</table>"
+    return _section("What came of the rollouts", html)
+
+
+def _rates_section(summary: Summary) -> str:
+    tiles = "".join(
+        f"<div><strong>{escape(value)}</strong><span>{escape(name)}</span></div>" for name, value in _headline(summary)
+    )
+    plots = "".join(
+        f"<figure><figcaption>Rollouts by {what}</figcaption>{histogram(summary[key], f'Rollouts by {what}')}</figure>"
+        for key, what in (("turn_counts", "turns"), ("drawing_counts", "drawings"))
+        if summary[key]
+    )
+    return _section("Rates and lengths", f'<div class="tiles">{tiles}</div><div class="plots">{plots}</div>')
+
+
+def _group_section(kind: str, groups: Mapping[str, Summary], link: str) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{_linked(name, link, {"group": f"{kind}={name}"})}</th>'
+        f'<td class="number">{score_text(group["score"])}</td><td class="plot">{score_bar(group)}</td>'
+        f'<td class="number wide">{range_text(group["ci95"])}</td><td class="number">{group["num"]:,}</td></tr>'
+        for name, group in groups.items()
+    )
+    head = _table_head("", "score", "", "95 %", "samples", wide=(3,))
+    return _section(f"By {kind}", f'<table class="groups">{head}{rows}</table>')
+
+
+def _excluded_section(summary: Summary) -> str:
+    if not summary["excluded"]:
+        return ""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(reason)}</th><td class="number">{count:,}</td></tr>'
+        for reason, count in summary["excluded"].items()
+    )
+    return _section(
+        "Left out",
+        "<p>Items that could not be asked or scored as they stand; <code>excluded.jsonl</code> names each and says "
+        f"why.</p><table class='narrow'>{_table_head('what was wrong', 'items')}{rows}</table>",
+    )
+
+
+def _settings_section(summary: Summary) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in _settings(summary)
+    )
+    return _section("Settings", f'<table class="settings">{rows}</table>')
+
+
+def _section(title: str, html: str) -> str:
+    return f'<section class="card"><h2>{escape(title)}</h2>{html}</section>'
+
+
+def _table_head(*names: str, words: tuple[int, ...] = (0,), wide: tuple[int, ...] = ()) -> str:
+    """Columns of `words`, the others of numbers; `wide` ones are left out on a narrow screen."""
+    cells = "".join(
+        f'<th scope="col" class="{"" if place in words else "number"}{" wide" if place in wide else ""}">{name}</th>'
+        for place, name in enumerate(names)
+    )
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _linked(text: str, link: str, chosen: Mapping[str, str]) -> str:
+    return f'<a href="{_address(link, chosen)}">{escape(text)}</a>' if link else escape(text)
+
+
+def _address(link: str, chosen: Mapping[str, str]) -> str:
+    return escape(f"{link}#{urlencode(chosen, errors='replace')}" if chosen else link)
 
 
 # --- what is told -----------------------------------------------------------------------------------------------------
 
 
+def _caveats(summary: Summary, seeds: Seeds | None) -> list[str]:
+    """Of a run, or of each of its seeds."""
+    if not seeds:
+        return caveats(summary)
+    return said_once((f"seed {seed}", sentence) for seed, run in seeds.items() for sentence in caveats(run))
+
+
 def _headline(summary: Summary) -> list[Row]:
-    rows = [
-        ("answered", _rate(summary["answered_rate"])),
-        ("truncated", _rate(summary["truncated_rate"])),
-        ("errors", _rate(summary["error_rate"])),
+    rows = [(f"pass@{k}", score_text(value["score"])) for k, value in summary["pass_at"].items()]
+    rows += [
+        ("answered", rate_text(summary["answered_rate"])),
+        ("truncated", rate_text(summary["truncated_rate"])),
+        ("errors", rate_text(summary["error_rate"])),
         ("turns a rollout", f"{summary['mean_turns']:.2f}"),
         ("drawings a rollout", f"{summary['mean_drawings']:.2f}"),
-        ("rollouts with a reflection", _rate(summary["reflection_rate"])),
+        ("rollouts that draw", rate_text(_drew_rate(summary))),
+        ("rollouts with a reflection", rate_text(summary["reflection_rate"])),
     ]
     if summary["drawing_score"] is not None:
-        rows.append(("drawing score", _score(summary["drawing_score"])))
+        rows.append(("drawing score", score_text(summary["drawing_score"])))
     if summary["drawing_agreement"] is not None:
-        rows.append(("answers that agree with the drawing", _rate(summary["drawing_agreement"])))
+        rows.append(("answers that agree with the drawing", rate_text(summary["drawing_agreement"])))
+    if summary["num_rollouts"]:
+        rows.append(("seconds a rollout", f"{summary['seconds'] / summary['num_rollouts']:.1f}"))
+        for key, name in (("num_context_tokens", "tokens read"), ("num_sampled_tokens", "tokens said")):
+            if summary.get(key) is not None:
+                rows.append((f"{name} a rollout", f"{summary[key] / summary['num_rollouts']:,.0f}"))
     return rows
+
+
+def _drew_rate(summary: Summary) -> float | None:
+    num = summary["num_rollouts"]
+    return 1 - summary["drawing_counts"].get("0", 0) / num if num else None
 
 
 def _settings(summary: Summary) -> list[Row]:
     keys = ("model", "drawing", "protocol", "style", "temperature", "seed", "metric_mode", "version", "config_hash")
     counts = ("num_rollouts", "num_unscored", "num_excluded", "num_bad_lines")
-    rows = [(key.replace("_", " "), str(summary[key])) for key in keys]
+    told = summary | {"drawing": "on" if summary["drawing"] else "off"}
+    rows = [(key.replace("_", " "), str(told[key])) for key in keys if key != "seed" or "seeds" not in summary]
+    rows += [("seeds", ", ".join(summary["seeds"]))] if "seeds" in summary else []
     return rows + [(key[4:].replace("_", " "), str(summary[key])) for key in counts if summary[key]]
 
 
-def _interval(summary: Summary) -> str:
-    stderr = "unknown" if summary["stderr"] is None else f"{summary['stderr']:.2f}"
-    return f"95 % interval {_range(summary['ci95'])}, standard error {stderr}, {summary['num']} samples"
-
-
-def _by_kind(groups: Mapping[str, Summary]) -> Iterator[tuple[str, dict[str, Summary]]]:
-    """Groups named "kind=name" by kind, in natural order ("10" after "9"); a kind of one group says nothing and is left
-    out."""
-    kinds: dict[str, dict[str, Summary]] = {}
-    for full in sorted(groups, key=_natural):
-        kind, _, name = full.partition("=")
-        kinds.setdefault(kind if name else "group", {})[name or full] = groups[full]
-    yield from ((kind, members) for kind, members in kinds.items() if len(members) > 1)
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
-
-
-# --- how it looks -----------------------------------------------------------------------------------------------------
-
-
-def _group_table(groups: Mapping[str, Summary]) -> str:
-    rows = "".join(
-        f'<tr><td>{escape(name)}</td><td class="number">{_score(group["score"])}</td><td>{_bar(group)}</td>'
-        f'<td class="number">{_range(group["ci95"])}</td><td class="number">{group["num"]}</td></tr>'
-        for name, group in groups.items()
-    )
-    head = "".join(f'<th class="number">{name}</th>' for name in ("score", "", "95 %", "samples"))
-    return f"<table><tr><th></th>{head}</tr>{rows}</table>"
-
-
-def _bar(group: Summary) -> str:
-    """A bar of the score, with its interval as a whisker."""
-    if group["score"] is None:
-        return ""
-    scale = _BAR_WIDTH / 100
-    low, high = (bound * scale for bound in group["ci95"])
-    return (
-        f'<svg width="{_BAR_WIDTH}" height="14" role="img" aria-label="{_score(group["score"])}">'
-        f'<rect class="back" width="{_BAR_WIDTH}" height="14"/>'
-        f'<rect class="bar" width="{group["score"] * scale:.1f}" height="14"/>'
-        f'<line x1="{low:.1f}" x2="{high:.1f}" y1="7" y2="7"/></svg>'
-    )
-
-
-def _count_table(counts: Mapping[str, int]) -> str:
-    rows = "".join(f'<tr><td>{escape(name)}</td><td class="number">{count}</td></tr>' for name, count in counts.items())
-    return f"<table>{rows}</table>"
-
-
-def _cell(value: Json) -> str:
-    """Text that stays inside its Markdown cell and is no markup."""
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", " ".join(str(value).split()))
-
-
-def _score(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.1f}"
-
-
-def _rate(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _range(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.1f} to {bounds[1]:.1f}"
+def _seed_sentence(summary: Summary) -> str:
+    num = len(summary["seeds"])
+    if summary["seed_mean"] is None:
+        return f"{num} seeds, none of them scored."
+    spread = summary["seed_spread"]
+    between = "" if spread is None else f", standard deviation between seeds {spread:.2f}"
+    return f"Mean of {counted(num, 'seed')}: {summary['seed_mean']:.2f}{between}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from vilasr.benchmarks.aggregate import estimate_means, missing_groups
 from vilasr.benchmarks.maze import maze_facts
 from vilasr.benchmarks.named import aggregation_of
 from vilasr.errors import DataError
-from vilasr.scoring import facts_of, sample_scores, score_answer, summarise
+from vilasr.scoring import estimate, facts_of, sample_passes, sample_scores, score_answer, summarise
 from vilasr.tasks import TASK_NAMES, task_named
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def summary_of(
     """The content of `summary.json`.
 
     `score`, `stderr`, `ci95` and every other score are 0..100, rates are 0..1, null is unknown. `num` counts samples;
-    `missing_groups` are those that the benchmark's score is a mean over, and that no sample is in.
+    `missing_groups` are those that the benchmark's score is a mean over, and that no sample is in. `pass_at` has pass@k
+    for k = 1, 2, 4 and so on, up to the number of rollouts of a sample; it is empty where each has one.
     `num_excluded` items could not be run, for the reasons counted in `excluded`, and `num_bad_lines` could not be read;
-    neither is in any mean.
+    neither is in any mean. `outcomes` counts each rollout once, `turn_counts` by number of turns.
     """
     rows = list(facts)
     made = summarise(rows, seed=header.seed)
@@ -88,7 +90,7 @@ def summary_of(
         "error_rate": round(made.error_rate, 6),
         "mean_turns": round(made.mean_turns, 4),
         "mean_drawings": round(made.mean_drawings, 4),
-        "groups": {name: _group(group) for name, group in sorted(groups.items())},
+        "groups": {name: group_as_json(group) for name, group in sorted(groups.items())},
         "missing_groups": missing,
         "metric_mode": metric_mode,
         "model": header.model,
@@ -96,6 +98,7 @@ def summary_of(
         "seed": header.seed,
         "version": metadata.version("vilasr"),
         "num_rollouts": made.num_rollouts,
+        "pass_at": _passes(rows, seed=header.seed),
         "num_unscored": made.num_unscored,
         "num_excluded": sum((excluded or {}).values()),
         "excluded": dict(excluded or {}),
@@ -105,6 +108,9 @@ def summary_of(
         "drawing_agreement": None if made.drawing_agreement is None else round(made.drawing_agreement, 6),
         "reflection_rate": round(made.reflection_rate, 6),
         "statuses": made.statuses,
+        "outcomes": made.outcomes,
+        "turn_counts": {str(num): count for num, count in made.turn_counts.items()},
+        "drawing_counts": {str(num): count for num, count in made.drawing_counts.items()},
         "errors": made.errors,
         "seconds": round(made.seconds, 3),
         "protocol": header.protocol,
@@ -123,7 +129,14 @@ def _scores_by_group(rows: Iterable[RolloutFacts]) -> dict[str, list[float]]:
     return {group: sample_scores(members) for group, members in by_group.items()}
 
 
-def _group(group: Estimate) -> dict[str, Json]:
+def _passes(rows: list[RolloutFacts], *, seed: int) -> dict[str, Json]:
+    most = max(Counter(row.sample_id for row in rows).values(), default=0)
+    sizes = [2**power for power in range(most.bit_length()) if most > 1]
+    return {str(k): group_as_json(estimate(sample_passes(rows, k), seed=seed)) for k in sizes}
+
+
+def group_as_json(group: Estimate) -> dict[str, Json]:
+    """An estimate as `summary.json` has it: 0..100."""
     return {
         "score": _percent(group.mean),
         "num": group.num,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vilasr.cli.common import (
@@ -16,7 +17,7 @@ from vilasr.cli.common import (
     say,
     whole_number,
 )
-from vilasr.cli.measured import Measured, over_seeds, write_results, write_summary
+from vilasr.cli.measured import Measured, write_results, write_seeds
 from vilasr.cli.results import check_metric_mode, summary_table
 from vilasr.cli.run_file import add_run_options, run_into_file
 from vilasr.cli.shards import RunRecord, merge_shards, parse_shard, rollout_file, write_record
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vilasr.benchmarks import Benchmark, Exclusion, Shard
+    from vilasr.types import Json
 
 MAX_TOLD = 10
 """Items left out that are named on stderr; all of them are in the file."""
@@ -47,14 +49,17 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
     parser = subparsers.add_parser(
         "eval",
         help="measure a model on a benchmark",
-        description="Run a benchmark and write DIR/summary.json, DIR/report.html, DIR/report.md, DIR/rollouts.jsonl "
-        "and DIR/rollouts.html; and DIR/excluded.jsonl where items had to be left out. Exit code 0 means that it was "
-        "measured, however badly the model did. A run that was stopped goes on with --resume.",
+        description="Run a benchmark and write DIR/summary.json, DIR/report.html, DIR/report.md, DIR/rollouts.jsonl, "
+        "DIR/rollouts.html and DIR/run.json; and DIR/excluded.jsonl where items had to be left out. Exit code 0 means "
+        "that it was measured, however badly the model did. A run that was stopped goes on with --resume.",
         epilog=EXAMPLES,
     )
     parser.add_argument("benchmark", metavar="BENCH", help="the name of a benchmark, see below")
     parser.add_argument("--out", metavar="DIR", help="a new folder, or with --resume an earlier run's")
     parser.add_argument("--num", type=whole_number(1), metavar="N", help="the first N samples (default: all)")
+    parser.add_argument(
+        "--samples-per-prompt", type=whole_number(1), default=1, metavar="N", help="attempts at each sample: pass@N"
+    )
     parser.add_argument("--metric-mode", default="default", metavar="MODE", help="how answers are read and scored")
     add_seed_option(parser)
     parser.add_argument(
@@ -114,9 +119,8 @@ def run(args: argparse.Namespace) -> int:
         again += f" --seeds {','.join(map(str, seeds))}" if args.seeds else ""
         print(f"Shard {args.shard.index} of {args.shard.count} is done. When all are: {again}")
     elif args.seeds:
-        summary = over_seeds(dict(zip(seeds, runs, strict=True)), args.benchmark, mode=args.metric_mode)
-        write_summary(summary, out)
-        print(f"{summary_table(summary)}\n\nWritten: {out / 'summary.json'}")
+        summary = write_seeds(out, dict(zip(seeds, runs, strict=True)), args.benchmark, mode=args.metric_mode)
+        print(f"{summary_table(summary)}\n\nWritten: {out / 'report.html'}")
     else:
         print(f"{summary_table(runs[0].summary)}\n\nWritten: {out / 'report.html'}")
     return DONE
@@ -126,21 +130,24 @@ def _run_seed(args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchm
     """Run the samples of one seed, all or a shard; returns what came of it, which a shard also writes beside its
     rollouts."""
     from vilasr.benchmarks import WHOLE
+    from vilasr.cli.provenance import write_run_json
 
     excluded: list[Exclusion] = []
     benchmark = load(excluded)
     shard: Shard = args.shard or WHOLE
     num = args.num or benchmark.num
-    begun = time.monotonic()
+    begun, started = time.monotonic(), datetime.now(UTC)
     done = run_into_file(
         args,
         benchmark.samples(args.num, args.seed, shard),
         folder / rollout_file(args.shard),
-        total=len(shard.positions(num)),
+        total=len(shard.positions(num)) * args.samples_per_prompt,
+        num_siblings=args.samples_per_prompt,
         source=benchmark.source,
         max_seconds=args.max_seconds,
         metric_mode=args.metric_mode,
     )
+    write_run_json(folder, settings_of(args), strategy="one process", started=started)
     reasons = {exclusion.id: exclusion.reason for exclusion in excluded} | done.excluded
     record = RunRecord(
         benchmark=benchmark.name,
@@ -149,6 +156,7 @@ def _run_seed(args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchm
         sample_ids=sorted(done.sample_ids),
         excluded=reasons,
         complete=done.complete,
+        num_items=benchmark.num,
     )
     if not done.complete:
         seconds, reached = time.monotonic() - begun, counted(len(done.sample_ids), "sample")
@@ -158,6 +166,12 @@ def _run_seed(args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchm
     if args.shard is not None:
         write_record(folder, record)
     return record
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, Json]:
+    """What decides the result of a run, and how it was made; as `run.json` keeps it."""
+    left_out = {"command", "out", "resume", "shard", "merge", "seeds", "max_seconds"}
+    return {name: value for name, value in sorted(vars(args).items()) if name not in left_out}
 
 
 def _loader(args: argparse.Namespace) -> Callable[[list[Exclusion]], Benchmark]:

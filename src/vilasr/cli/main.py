@@ -26,6 +26,7 @@ COMMANDS = {
     "rollout": "vilasr.cli.rollout",
     "eval": "vilasr.cli.evaluate",
     "score": "vilasr.cli.score",
+    "compare": "vilasr.cli.compare",
     "train": "vilasr.cli.train",
     "export": "vilasr.cli.export",
     "import": "vilasr.cli.import_data",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
     from vilasr.rollout import Header
     from vilasr.scoring import RolloutFacts
     from vilasr.types import Json, Rollout
+    from vilasr.viewer import RolloutNote
 
-MAX_PICTURES_ON_PAGE = 3000
-"""Of the samples shown with images on the page of rollouts: about 20 MB for mazes."""
-MAX_ROLLOUTS_WITH_IMAGES = 300
 EXCLUDED_FILE = "excluded.jsonl"
 
 
@@ -49,7 +46,23 @@ def write_results(folder: Path, benchmark: str, record: RunRecord, *, mode: str)
     from vilasr.viewer import PageOptions, write_page
 
     reader = _Reader(folder / WHOLE_FILE, frozenset(record.sample_ids))
-    facts = [facts_for(rollout, drawing=reader.header.drawing, mode=mode) for rollout in reader.rollouts()]
+    facts: list[RolloutFacts] = []
+
+    def note(rollout: Rollout) -> RolloutNote:
+        """Measures on the way: a long file is read once."""
+        facts.append(facts_for(rollout, drawing=reader.header.drawing, mode=mode))
+        return note_on(rollout, mode, facts[-1])
+
+    for left_by_a_kill in folder.glob(".rollouts.html.*.partial"):
+        left_by_a_kill.unlink(missing_ok=True)
+    write_page(
+        folder / "rollouts.html",
+        reader.rollouts(),
+        title=f"{benchmark}: {reader.header.model}",
+        style=style_named(reader.header.style),
+        notes=note,
+        options=PageOptions(pictures_in=folder, report="report.html"),
+    )
     summary = summary_of(
         facts,
         benchmark=benchmark,
@@ -57,22 +70,21 @@ def write_results(folder: Path, benchmark: str, record: RunRecord, *, mode: str)
         metric_mode=mode,
         excluded=kinds_of(record.excluded.values()),
         num_bad_lines=reader.num_bad_lines,
-    ) | {"complete": record.complete, **reader.num_tokens}
+    ) | {"complete": record.complete, "num_items": record.num_items, **reader.num_tokens}
     _write_excluded(record.excluded, folder / EXCLUDED_FILE)
-    for left_by_a_kill in folder.glob(".rollouts.html.*.partial"):
-        left_by_a_kill.unlink(missing_ok=True)
-    num_with_images = MAX_PICTURES_ON_PAGE * len(facts) // max(1, reader.num_pictures)
-    write_page(
-        folder / "rollouts.html",
-        reader.rollouts(),
-        title=f"{benchmark}: {reader.header.model}",
-        style=style_named(reader.header.style),
-        notes=partial(note_on, mode=mode),
-        options=PageOptions(max_rollouts_with_images=max(1, min(MAX_ROLLOUTS_WITH_IMAGES, num_with_images))),
-    )
     write_report(summary, folder)
     write_summary(summary, folder)
     return Measured(header=reader.header, facts=facts, summary=summary)
+
+
+def write_seeds(folder: Path, runs: Mapping[int, Measured], benchmark: str, *, mode: str) -> dict[str, Json]:
+    """Write the summary and the report over runs with different seeds, each of which lies in `folder`/seed-K."""
+    from vilasr.benchmarks import write_report
+
+    summary = over_seeds(runs, benchmark, mode=mode)
+    write_report(summary, folder, seeds={seed: run.summary for seed, run in runs.items()})
+    write_summary(summary, folder)
+    return summary
 
 
 def over_seeds(runs: Mapping[int, Measured], benchmark: str, *, mode: str) -> dict[str, Json]:
@@ -80,20 +92,27 @@ def over_seeds(runs: Mapping[int, Measured], benchmark: str, *, mode: str) -> di
     apart: `seed_spread` is the standard deviation between runs."""
     from vilasr.benchmarks import summary_of
 
+    summaries = [run.summary for run in runs.values()]
     scores = {str(seed): run.summary["score"] for seed, run in runs.items()}
     known = [score for score in scores.values() if score is not None]
     excluded: Counter[str] = Counter()
-    for run in runs.values():  # the items of published files are the same in every run
-        excluded |= Counter(run.summary["excluded"])
+    for each in summaries:  # the items of published files are the same in every run
+        excluded |= Counter(each["excluded"])
     header = next(iter(runs.values())).header
     facts = [row for run in runs.values() for row in run.facts]
     summary = summary_of(facts, benchmark=benchmark, header=header, metric_mode=mode, excluded=excluded)
     return summary | {
-        "complete": all(run.summary["complete"] for run in runs.values()),
+        "complete": all(each["complete"] for each in summaries),
         "seeds": scores,
         "seed_mean": round(fmean(known), 4) if known else None,
         "seed_spread": round(stdev(known), 4) if len(known) > 1 else None,
+        **{key: _total([each[key] for each in summaries]) for key in ("num_context_tokens", "num_sampled_tokens")},
     }
+
+
+def _total(numbers: list[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
 
 
 def write_summary(summary: dict[str, Json], folder: Path) -> None:
@@ -113,20 +132,17 @@ class _Reader:
         self._path, self._sample_ids = path, sample_ids
         self.header, _ = read_rollouts(path)
         self.num_bad_lines = 0
-        self.num_pictures = 0
         self.num_tokens: dict[str, int | None] = {}
 
     def rollouts(self) -> Iterator[Rollout]:
-        """All of them, from the beginning; afterwards the counts are those of this reading."""
+        """All of them; afterwards the counts are known."""
         from vilasr.rollout import read_rollouts
 
-        self.num_bad_lines = self.num_pictures = 0
         num_context = num_sampled = 0
         known = True
         for rollout in read_rollouts(self._path, on_bad_line=self._count_bad_line)[1]:
             if rollout.sample.id not in self._sample_ids:
                 continue
-            self.num_pictures += len(rollout.images)
             for turn in rollout.turns:
                 known = known and turn.tokens is not None
                 num_context += len(turn.tokens.context_ids) if turn.tokens else 0

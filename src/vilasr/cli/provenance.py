@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -20,19 +21,37 @@ if TYPE_CHECKING:
 PACKAGES = ("vilasr", "torch", "transformers", "numpy", "pillow")
 
 
-def write_run_json(folder: Path, config: Mapping[str, Json], *, strategy: str) -> None:
-    """Write {"config", "strategy", "versions", "git_commit", "started"} into `folder`, for the latest start of the run.
+def write_run_json(folder: Path, config: Mapping[str, Json], *, strategy: str, started: datetime | None = None) -> None:
+    """Write {"config", "strategy", "versions", "hardware", "git_commit", "started"} into `folder`, for the latest start
+    of the run.
 
-    `strategy` is how its processes share the work.
+    `strategy` is how its processes share the work; `started` is when it began, if not now.
     """
     record = {
         "config": config,
         "strategy": strategy,
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in PACKAGES},
+        "hardware": hardware(),
         "git_commit": git_commit(Path(__file__).parent),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": (started or datetime.now(UTC)).isoformat(timespec="seconds"),
     }
     write_atomically(folder / "run.json", json.dumps(record, indent=2).encode() + b"\n")
+
+
+def hardware() -> str:
+    """The processor and how many cores of it this process may use: "AMD EPYC 7763, 2 cores"."""
+    num = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{_processor()}, {num} core{'s' if num > 1 else ''}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    pairs = (line.partition(":") for line in lines)
+    name = next((value.strip() for key, _, value in pairs if key.strip() == "model name"), "")
+    return name or platform.processor() or platform.machine()
 
 
 def git_commit(folder: Path) -> str | None:

@@ -9,6 +9,7 @@ from vilasr.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vilasr.scoring import RolloutFacts
     from vilasr.types import Json, Rollout
     from vilasr.viewer import RolloutNote
 
@@ -26,6 +27,7 @@ def summary_table(summary: Mapping[str, Json]) -> str:
     """The content of a `summary.json` for people: the score, the rates, how rollouts ended, the groups."""
     spread = "" if summary["stderr"] is None else f", standard error {summary['stderr']:.1f}"
     facts = [
+        *((f"pass@{k}", _score(value["score"])) for k, value in summary["pass_at"].items()),
         ("answered", _rate(summary["answered_rate"])),
         ("truncated", _rate(summary["truncated_rate"])),
         ("errors", _rate(summary["error_rate"])),
@@ -56,19 +58,23 @@ def summary_table(summary: Mapping[str, Json]) -> str:
     return "\n".join(lines)
 
 
-def note_on(rollout: Rollout, mode: str = "default") -> RolloutNote:
-    """Score, in a metric mode, and groups of a rollout, for the viewer."""
+def note_on(rollout: Rollout, mode: str = "default", facts: RolloutFacts | None = None) -> RolloutNote:
+    """Score, in a metric mode, and groups of a rollout, for the viewer; its facts, when they are at hand."""
     from vilasr.benchmarks import facts_for
     from vilasr.scoring import score_answer
     from vilasr.viewer import RolloutNote
 
     score = score_answer(rollout.sample, rollout.answer, mode=mode)
-    groups = (group.partition("=") for group in facts_for(rollout, drawing=False).groups)
+    facts = facts_for(rollout, drawing=False) if facts is None else facts
+    groups = (group.partition("=") for group in facts.groups)
     return RolloutNote(
         score=score.value,
         is_right=None if score.value is None else score.value == 1,
         explanation=score.explanation,
         groups={name: value for name, _, value in groups},
+        reflected=facts.is_reflective,
+        drawing_score=facts.drawing_score,
+        agrees=facts.agrees,
     )
 
 

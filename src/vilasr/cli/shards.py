@@ -30,6 +30,7 @@ class RunRecord:
         sample_ids: those asked for; the file may hold others too.
         excluded: id -> why, of items that were left out.
         complete: False when time was up before the last sample.
+        num_items: of the whole benchmark, those left out included; None in a record of an earlier version.
     """
 
     benchmark: str
@@ -38,6 +39,7 @@ class RunRecord:
     sample_ids: list[str]
     excluded: dict[str, str]
     complete: bool
+    num_items: int | None = None
 
 
 def parse_shard(text: str) -> Shard:

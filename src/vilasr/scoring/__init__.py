@@ -4,10 +4,13 @@ from vilasr.scoring.comparison import Change, change_between
 from vilasr.scoring.extract import Extraction, extract_answer
 from vilasr.scoring.modes import MODES
 from vilasr.scoring.mra import mean_relative_accuracy
+from vilasr.scoring.pairing import DIFFERENCE_BOUNDS, Pairing, pair_samples
+from vilasr.scoring.passing import pass_at, sample_passes
 from vilasr.scoring.reflection import Reflection, is_reflective, reflections
 from vilasr.scoring.reward import Reward, paper_reward
 from vilasr.scoring.score import Score, score_answer
 from vilasr.scoring.summary import (
+    OUTCOMES,
     Estimate,
     RolloutFacts,
     Summary,
@@ -15,16 +18,21 @@ from vilasr.scoring.summary import (
     bootstrap_means,
     estimate,
     facts_of,
+    outcome_of,
     sample_scores,
+    scores_by_sample,
     summarise,
 )
 from vilasr.scoring.view_change import extract_view_change
 
 __all__ = [
+    "DIFFERENCE_BOUNDS",
     "MODES",
+    "OUTCOMES",
     "Change",
     "Estimate",
     "Extraction",
+    "Pairing",
     "Reflection",
     "Reward",
     "RolloutFacts",
@@ -39,9 +47,14 @@ __all__ = [
     "facts_of",
     "is_reflective",
     "mean_relative_accuracy",
+    "outcome_of",
+    "pair_samples",
     "paper_reward",
+    "pass_at",
     "reflections",
+    "sample_passes",
     "sample_scores",
     "score_answer",
+    "scores_by_sample",
     "summarise",
 ]

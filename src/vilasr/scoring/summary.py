@@ -47,6 +47,10 @@ class RolloutFacts:
     seconds: float = 0.0
 
 
+OUTCOMES = ("right", "partly", "wrong", "truncated", "error", "unscored")
+"""What came of a rollout: each is exactly one of these."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
     """A mean with its uncertainty over `num` samples.
@@ -54,7 +58,8 @@ class Estimate:
     Attributes:
         mean: None over nothing.
         stderr: standard error of the mean; None below two samples.
-        ci95: seeded bootstrap interval; the whole range 0..1 below two samples, which say nothing about the spread.
+        ci95: seeded bootstrap interval; below two samples, which say nothing about the spread, the whole range, 0..1
+            for scores.
     """
 
     mean: float | None
@@ -65,7 +70,12 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """All statistics of one run. Rates are shares of all rollouts and `answered + truncated + error` is 1."""
+    """All statistics of one run. Rates are shares of all rollouts and `answered + truncated + error` is 1.
+
+    Attributes:
+        outcomes: rollouts of each of OUTCOMES.
+        turn_counts: rollouts by their number of turns; `drawing_counts`: by that of executed drawing actions.
+    """
 
     num_samples: int
     num_rollouts: int
@@ -83,6 +93,9 @@ class Summary:
     seconds: float
     statuses: dict[str, int]
     errors: dict[str, int]
+    outcomes: dict[str, int]
+    turn_counts: dict[int, int]
+    drawing_counts: dict[int, int]
     groups: dict[str, Estimate]
 
 
@@ -139,8 +152,20 @@ def summarise(facts: Iterable[RolloutFacts], *, seed: int = 0) -> Summary:
         seconds=math.fsum(row.seconds for row in rows),
         statuses=dict(Counter(row.status.value for row in rows).most_common()),
         errors=dict(Counter(kind for row in rows for kind in row.errors).most_common()),
+        outcomes=dict.fromkeys(OUTCOMES, 0) | Counter(outcome_of(row) for row in rows),
+        turn_counts=dict(sorted(Counter(row.num_turns for row in rows).items())),
+        drawing_counts=dict(sorted(Counter(row.num_drawings for row in rows).items())),
         groups={name: estimate_score(members, seed=seed) for name, members in sorted(by_group.items())},
     )
+
+
+def outcome_of(row: RolloutFacts) -> str:
+    """One of OUTCOMES. What has no score is in no mean, however it ended; what has no answer scores 0."""
+    if row.score is None:
+        return "unscored"
+    if row.status is not Status.ANSWERED:
+        return "truncated" if row.status.is_truncated else "error"
+    return "right" if row.score == 1 else "partly" if row.score > 0 else "wrong"
 
 
 def estimate_score(rows: Iterable[RolloutFacts], *, seed: int = 0) -> Estimate:
@@ -150,18 +175,25 @@ def estimate_score(rows: Iterable[RolloutFacts], *, seed: int = 0) -> Estimate:
 
 def sample_scores(rows: Iterable[RolloutFacts]) -> list[float]:
     """The score of each sample: the mean over its scored rollouts."""
+    return list(scores_by_sample(rows).values())
+
+
+def scores_by_sample(rows: Iterable[RolloutFacts]) -> dict[str, float]:
+    """Sample id -> the mean over its scored rollouts. A sample without one is not in it."""
     by_sample: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         if row.score is not None:
             by_sample[row.sample_id].append(row.score)
-    return [fmean(scores) for scores in by_sample.values()]
+    return {sample_id: fmean(scores) for sample_id, scores in by_sample.items()}
 
 
-def estimate(values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000) -> Estimate:
-    """Mean, standard error (sample standard deviation over root n) and bootstrap interval of values in 0..1."""
+def estimate(
+    values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000, bounds: tuple[float, float] = (0.0, 1.0)
+) -> Estimate:
+    """Mean, standard error (sample standard deviation over root n) and bootstrap interval of values within `bounds`."""
     num = len(values)
     if num < 2:
-        return Estimate(mean=values[0] if values else None, stderr=None, ci95=(0.0, 1.0), num=num)
+        return Estimate(mean=values[0] if values else None, stderr=None, ci95=bounds, num=num)
     return Estimate(
         mean=fmean(values),
         stderr=stdev(values) / math.sqrt(num),

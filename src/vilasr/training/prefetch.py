@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 def prefetched(items: Iterator[Item], *, ahead: int) -> Generator[Item, None, None]:
     """The same items in the same order, `ahead` of them ready and one in the making; an exception comes in its turn.
 
-    Closing it waits until the item in the making is done: a thread that draws scenes while the program ends, crashes it.
+    Closing it waits until the item in the making is done: a thread that renders while the program ends crashes it.
     """
     ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(maxsize=ahead)
     stopped = threading.Event()

@@ -5,17 +5,33 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vilasr.drawing import Style, label_colour
-from vilasr.types import Action, Box, Json, Line, Message, Rollout, TextPart, Turn, TurnTokens
+from vilasr.types import Action, Json, Message, Rollout, TextPart, Turn, TurnTokens
+from vilasr.viewer.traced import describe_tracing, mark_hex, mark_px
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vilasr.drawing import Style
     from vilasr.viewer.note import RolloutNote
 
 MAX_METADATA_CHARS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """Where the page finds an image.
+
+    Attributes:
+        source: the number of a picture inside the page, or an address; None: there is no picture, see `problem`.
+        is_traced: it is the clean base, and the page draws the marks on it.
+    """
+
+    source: int | str | None = None
+    problem: str = ""
+    is_traced: bool = False
 
 
 def describe_row(rollout: Rollout, note: RolloutNote) -> Json:
@@ -33,14 +49,15 @@ def describe_row(rollout: Rollout, note: RolloutNote) -> Json:
         "num_turns": len(rollout.turns),
         "num_drawings": sum(bool(turn.new_images) for turn in rollout.turns),
         "num_errors": sum(turn.error is not None for turn in rollout.turns),
+        "num_tokens": sum(len(turn.tokens.token_ids) for turn in rollout.turns if turn.tokens),
+        "seconds": _finite(round(rollout.seconds, 2)),
+        "reflected": note.reflected is True,
+        "agrees": note.agrees,
     }
 
 
-def describe_rollout(rollout: Rollout, note: RolloutNote, pictures: Sequence[int | str], style: Style) -> Json:
-    """All that is shown of one rollout.
-
-    `pictures[i]` belongs to image i + 1: the number of its encoded picture, or the reason why there is none.
-    """
+def describe_rollout(rollout: Rollout, note: RolloutNote, pictures: Sequence[Picture], style: Style) -> Json:
+    """All that is shown of one rollout; `pictures[i]` belongs to image i + 1."""
     sample = rollout.sample
     return {
         "id": sample.id,
@@ -58,6 +75,9 @@ def describe_rollout(rollout: Rollout, note: RolloutNote, pictures: Sequence[int
         "score": _finite(note.score),
         "right": note.is_right,
         "explanation": note.explanation,
+        "reflected": note.reflected is True,
+        "drawing_score": _finite(note.drawing_score),
+        "agrees": note.agrees,
         "groups": [[name, value] for name, value in note.groups.items()],
         "metadata": _metadata(rollout),
         "num_originals": len(sample.images),
@@ -67,9 +87,10 @@ def describe_rollout(rollout: Rollout, note: RolloutNote, pictures: Sequence[int
                 "width": recipe.size[0],
                 "height": recipe.size[1],
                 "parent": recipe.parent,
-                "picture": picture if isinstance(picture, int) else None,
-                "problem": picture if isinstance(picture, str) else "",
+                "picture": picture.source,
+                "problem": picture.problem,
                 "marks": [f"{mark.kind} {mark.label!r}" for mark in recipe.instances],
+                "traced": describe_tracing(recipe, style) if picture.is_traced else None,
             }
             for index, (recipe, picture) in enumerate(zip(rollout.images, pictures, strict=True), 1)
         ],
@@ -88,9 +109,9 @@ def _describe_turn(turn: Turn, rollout: Rollout, style: Style) -> Json:
                 "kind": action.kind,
                 "image": action.image_index,
                 "label": action.label,
-                "px": _numbers(action),
-                "was_px": None if old is None else _numbers(old),
-                "colour": _colour(action, drawn.get(action.image_index, ()), style),
+                "px": mark_px(action),
+                "was_px": None if old is None else mark_px(old),
+                "colour": mark_hex(action, drawn.get(action.image_index, ()), style),
             }
             for action, old in zip(turn.actions, replaced, strict=True)
         ],
@@ -118,29 +139,6 @@ def find_replaced(actions: Sequence[Action], rollout: Rollout) -> list[Action | 
         replaced.append(same[seen[key]] if seen[key] < len(same) else None)
         seen[key] += 1
     return replaced
-
-
-def _numbers(action: Action) -> list[float]:
-    """x1, y1, x2, y2 of a box; start and end of a line. Rounded to a tenth of a pixel."""
-    match action:
-        case Box(box_px=box_px):
-            numbers: tuple[float, ...] = box_px
-        case Line(start_px=start_px, end_px=end_px):
-            numbers = (*start_px, *end_px)
-    return [round(number, 1) for number in numbers]
-
-
-def _colour(action: Action, marks: Sequence[Action], style: Style) -> str:
-    """The colour, "#rrggbb", that `action` has among the marks of its image."""
-    if isinstance(action, Box) and style.box_colours:
-        boxes = [mark for mark in marks if isinstance(mark, Box)]
-        position = boxes.index(action) if action in boxes else 0
-        colour = style.box_colours[position % len(style.box_colours)]
-    elif isinstance(action, Line) and style.line_colour is not None:
-        colour = style.line_colour
-    else:
-        colour = label_colour(action.label)
-    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def _describe_tokens(tokens: TurnTokens) -> Json:

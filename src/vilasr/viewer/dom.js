@@ -15,7 +15,7 @@ function el(tag, attributes = {}, ...children) {
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
+  element.append(...children.filter(Boolean));
   return element;
 }
 
@@ -40,7 +40,20 @@ function words(name) {
 }
 
 function verdictOf(row) {
-  return row.right === null ? "unscored" : row.right ? "right" : "wrong";
+  if (row.right === null) return "unscored";
+  if (row.right) return "right";
+  return row.score !== null && row.score > 0 ? "partly" : "wrong";
 }
 
-const VERDICT_SIGN = { right: "\u2713", wrong: "\u2717", unscored: "\u2013" };
+// As the rates of a summary count them.
+function endingOf(row) {
+  if (row.status === "answered") return "answered";
+  return row.status.startsWith("truncated") || row.status === "timeout" ? "truncated" : "error";
+}
+
+// The address of an image: of a picture inside the page, or of a file beside it.
+function pictureAddress(image) {
+  return typeof image.picture === "number" ? byId(`picture-${image.picture}`).textContent : image.picture;
+}
+
+const VERDICT_SIGN = { right: "\u2713", partly: "~", wrong: "\u2717", unscored: "\u2013" };

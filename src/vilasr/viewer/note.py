@@ -19,6 +19,9 @@ class RolloutNote:
         explanation: why it got this score, in words.
         gold: the right answer; None takes the sample's.
         groups: names and values to filter by: {"size": "5x5", "split": "test"}.
+        reflected: whether a mark was corrected; None when nobody looked.
+        drawing_score: 0..1, the drawing against the truth; None when nobody graded it.
+        agrees: whether the answer is the one that the drawing shows; None when unknown.
     """
 
     score: float | None = None
@@ -26,3 +29,6 @@ class RolloutNote:
     explanation: str = ""
     gold: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    reflected: bool | None = None
+    drawing_score: float | None = None
+    agrees: bool | None = None

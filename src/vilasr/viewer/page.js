@@ -1,45 +1,10 @@
 // The page: which rollout is shown, which are listed, and the address fragment that remembers both.
 
 const ROW_HEIGHT = 78;
-const rows = readData("rows");
-const texts = new Array(rows.length).fill(null);
-const state = { selected: 0, listed: rows.map((_, index) => index), shown: null };
-
-function searchable(number) {
-  if (texts[number] === null) {
-    const { id, question, options, answer, reason, explanation, turns } = readData(`rollout-${number}`);
-    const said = turns.map((turn) => [turn.thought || turn.text, turn.error?.message ?? "", turn.actions.map((action) => action.label)]);
-    texts[number] = [id, question, options, answer ?? "", reason, explanation, said].flat(Infinity).join("\n").toLowerCase();
-  }
-  return texts[number];
-}
-
-function readFilters() {
-  return {
-    text: byId("filter-text").value.trim().toLowerCase(),
-    verdict: document.querySelector("input[name=verdict]:checked")?.value ?? "",
-    status: byId("filter-status").value,
-    group: byId("filter-group").value,
-    errors: byId("filter-errors").checked,
-  };
-}
-
-function matches(number, filters) {
-  const row = rows[number];
-  return (!filters.verdict || verdictOf(row) === filters.verdict)
-    && (!filters.status || row.status === filters.status)
-    && (!filters.errors || row.num_errors > 0)
-    && (!filters.group || row.groups.some(([name, value]) => groupKey(name, value) === filters.group))
-    && (!filters.text || searchable(number).includes(filters.text));
-}
-
-function groupKey(name, value) {
-  return `${name}=${value}`;
-}
+const state = { selected: 0, listed: rows.map((_, index) => index), shown: null, showing: null };
 
 function applyFilters() {
-  const filters = readFilters();
-  state.listed = rows.map((_, number) => number).filter((number) => matches(number, filters));
+  state.listed = listMatching();
   byId("list").scrollTop = 0;
   byId("list-space").style.height = `${state.listed.length * ROW_HEIGHT}px`;
   summarise();
@@ -129,11 +94,21 @@ function scrollToSelected() {
 function select(number) {
   state.selected = number;
   state.shown = number;
-  showRollout(number, rows.length, go);
-  document.documentElement.dataset.rollout = String(number);
+  const rollout = readRollout(number);
+  if (rollout) show(number, rollout);
+  else state.showing = ensureRollout(number).then((unpacked) => state.shown === number && show(number, unpacked)).catch(showProblem);
   scrollToSelected();
   fillList();
   remember();
+}
+
+function show(number, rollout) {
+  showRollout(rollout, rows.length, go);
+  document.documentElement.dataset.rollout = String(number);
+}
+
+function showProblem(error) {
+  byId("rollout").replaceChildren(el("p", { class: "empty" }, error.message));
 }
 
 function go(step) {
@@ -141,71 +116,29 @@ function go(step) {
   if (place >= 0 && place < state.listed.length) select(state.listed[place]);
 }
 
-// --- controls ---------------------------------------------------------------------------------------------------------
-
-function tally(values) {
-  const counts = new Map();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  return counts;
-}
-
-function buildFilters() {
-  const verdicts = tally(rows.map(verdictOf));
-  const choices = [["", "All", rows.length], ...["right", "wrong", "unscored"].map((name) => [name, name, verdicts.get(name) ?? 0])];
-  byId("filter-verdict").append(...choices.filter(([value, , num]) => !value || num).map(([value, name, num]) =>
-    el("label", {}, el("input", { type: "radio", name: "verdict", value, checked: value === "" }),
-      el("span", {}, name, el("span", { class: "quiet" }, ` ${num.toLocaleString("en")}`)))));
-  const statuses = tally(rows.map((row) => row.status));
-  byId("filter-status").append(option("", "Any status"),
-    ...[...statuses].sort((a, b) => b[1] - a[1]).map(([status, num]) => option(status, `${words(status)} (${num})`)));
-  const groups = new Map();
-  for (const row of rows) {
-    for (const [name, value] of row.groups) {
-      if (!groups.has(name)) groups.set(name, new Map());
-      groups.get(name).set(value, (groups.get(name).get(value) ?? 0) + 1);
-    }
-  }
-  byId("filter-group").append(option("", "Any group"), ...[...groups].map(([name, values]) =>
-    el("optgroup", { label: name }, [...values].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })).map(([value, num]) =>
-      option(groupKey(name, value), `${value} (${num})`)))));
-  byId("filter-group").hidden = groups.size === 0;
-  byId("filter-status").hidden = statuses.size < 2 && groups.size === 0;
-  byId("filter-errors").closest("label").hidden = !rows.some((row) => row.num_errors > 0);
-}
-
-function option(value, text) {
-  return el("option", { value }, text);
-}
+// --- the address --------------------------------------------------------------------------------------------------------
 
 function remember() {
-  const { text, verdict, status, group, errors } = readFilters();
-  const fragment = new URLSearchParams();
+  const fragment = new URLSearchParams(filterFragment());
   if (state.selected) fragment.set("r", String(state.selected + 1));
-  for (const [name, value] of Object.entries({ q: text, verdict, status, group, errors: errors ? "1" : "" })) {
-    if (value) fragment.set(name, value);
-  }
   history.replaceState(null, "", `#${fragment}`);
 }
 
-function recall() {
+async function recall() {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  byId("filters").reset();
-  byId("filter-text").value = fragment.get("q") ?? "";
-  byId("filter-status").value = fragment.get("status") ?? "";
-  byId("filter-group").value = fragment.get("group") ?? "";
-  for (const id of ["filter-status", "filter-group"]) if (byId(id).selectedIndex < 0) byId(id).value = "";
-  byId("filter-errors").checked = fragment.get("errors") === "1";
-  for (const radio of document.querySelectorAll("input[name=verdict]")) radio.checked = radio.value === (fragment.get("verdict") ?? "");
+  writeFilters(fragment);
   const number = Number.parseInt(fragment.get("r") ?? "1", 10) - 1;
   state.selected = number >= 0 && number < rows.length ? number : 0;
   state.shown = null;
   applyFilters();
   const zoomed = Number.parseInt(fragment.get("zoom") ?? "", 10);
   if (state.shown !== null && zoomed) {
-    const rollout = readData(`rollout-${state.shown}`);
-    if (typeof rollout.images[zoomed - 1]?.picture === "number") openZoom(rollout, zoomed);
+    const rollout = await ensureRollout(state.shown);
+    if ((rollout.images[zoomed - 1]?.picture ?? null) !== null) openZoom(rollout, zoomed);
   }
 }
+
+// --- keys, and the start ------------------------------------------------------------------------------------------------
 
 const PAGE_KEYS = { j: () => go(1), k: () => go(-1), "/": () => byId("filter-text").focus() };
 const LIST_KEYS = {
@@ -226,14 +159,12 @@ function onKey(event) {
   keys[event.key]();
 }
 
-function start() {
+async function start() {
   document.body.classList.toggle("single", rows.length === 1);
   buildFilters();
-  let waiting = 0;
-  byId("filters").addEventListener("input", () => {
-    clearTimeout(waiting);
-    waiting = setTimeout(applyFilters, 120);
-  });
+  byId("report").hidden = !about.report;
+  if (about.report) byId("report").href = about.report;
+  byId("filters").addEventListener("input", applyFilters);
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("list").addEventListener("scroll", () => requestAnimationFrame(fillList), { passive: true });
   window.addEventListener("resize", fillList);
@@ -241,7 +172,12 @@ function start() {
   document.addEventListener("keydown", onKey);
   startZoom();
   recall();
+  await state.showing;
   document.documentElement.dataset.ready = "yes";
+  readAllWords(() => {
+    document.documentElement.dataset.searchable = "yes";
+    if (readFilters().text) applyFilters();
+  }).catch(showProblem);
 }
 
 start();

@@ -1,4 +1,4 @@
-"""The images of a page: rendered from their recipes, encoded once each."""
+"""The images of a page: rendered from their recipes and encoded once each, or linked where they lie as files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from PIL import Image as PillowImage
 from PIL.Image import Image, Resampling
@@ -72,6 +73,28 @@ class Pictures:
             self._number_of_content[digest] = number
             self._unwritten.append((number, f"data:image/webp;base64,{base64.b64encode(encoded).decode()}"))
         return self._number_of_content[digest]
+
+
+class LinkedPictures:
+    """The clean bases of a page's images, as files in its folder. Nothing is rendered: the page traces the marks."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._addresses: dict[Path, str | None] = {}
+
+    def addresses_of(self, rollout: Rollout) -> list[str | None]:
+        """For each image of the rollout the address of its base, relative to the page; None where there is no file of
+        it in the folder."""
+        return [self._address(rollout.sample.images[recipe.base - 1]) for recipe in rollout.images]
+
+    def _address(self, image: Image | Path) -> str | None:
+        if isinstance(image, PillowImage.Image):
+            return None
+        if image not in self._addresses:
+            path = Path(image).absolute()
+            is_there = path.is_relative_to(self._folder) and path.is_file()
+            self._addresses[image] = quote(path.relative_to(self._folder).as_posix()) if is_there else None
+        return self._addresses[image]
 
 
 def encode(image: Image, quality: int | None) -> bytes:

@@ -47,7 +47,7 @@ function figureOf(sample, image) {
   if (image.picture === null) return el("figure", {}, el("p", { class: "no-picture" }, image.problem), caption);
   const marks = image.marks.length ? `; marks: ${image.marks.join(", ")}` : "";
   const picture = el("img", {
-    src: byId(`picture-${image.picture}`).textContent, width: image.width, height: image.height, alt: `${name}${marks}`,
+    src: pictureAddress(image), width: image.width, height: image.height, alt: `${name}${marks}`,
     decoding: "async",
   });
   const index = sample.images.indexOf(image) + 1;

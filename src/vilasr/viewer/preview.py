@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vilasr.drawing import Style
     from vilasr.types import ImageRecipe, Json, Rollout
 
-_SCRIPTS = ("dom.js", "zoom.js", "preview.js")
+_SCRIPTS = ("dom.js", "marks.js", "zoom.js", "preview.js")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ def iterate_preview(
     demonstrations: Iterable[Rollout], *, title: str, about: str, style: Style, options: PreviewOptions
 ) -> Iterator[str]:
     """The page in pieces, in order."""
-    styles = ("page.css", "preview.css")
+    styles = ("theme.css", "page.css", "preview.css")
     before, after = shell(title, body="preview.html", styles=styles, scripts=_SCRIPTS)
     pictures = Pictures(style, quality=options.quality, max_side=options.max_side)
     num = 0

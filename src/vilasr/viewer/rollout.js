@@ -1,14 +1,11 @@
 // One rollout as elements: the question, its images, then a card for each turn.
 
-const COLOUR = /^#[0-9a-f]{6}$/i;
-
-function showRollout(number, total, go) {
-  const rollout = readData(`rollout-${number}`);
+function showRollout(rollout, total, go) {
   const figures = new Map();
   const originals = rollout.images.slice(0, rollout.num_originals);
   byId("rollout").replaceChildren(
     el("div", { class: "sheet" },
-      rolloutHead(rollout, number, total, go),
+      rolloutHead(rollout, total, go),
       el("div", { class: `intro ${originals.length > 1 ? "many" : ""}` },
         questionCard(rollout),
         el("section", { class: "card originals", "aria-label": "Images" },
@@ -17,12 +14,13 @@ function showRollout(number, total, go) {
       el("ol", { class: "turns" }, rollout.turns.map((turn, index) => turnCard(turn, index, rollout, figures))),
       outcome(rollout),
       rollout.metadata && el("details", { class: "card fold" },
-        el("summary", {}, "Metadata of the sample"), el("pre", {}, rollout.metadata))));
+        el("summary", {}, "Metadata of the sample"), el("pre", {}, rollout.metadata)),
+      rollout.images.some((image) => image.traced) && el("p", { class: "quiet note" },
+        "This page draws the marks on the clean images itself. \u201cvilasr view\u201d shows the very pixels that the model saw.")));
   byId("rollout").scrollTop = 0;
-  return rollout;
 }
 
-function rolloutHead(rollout, number, total, go) {
+function rolloutHead(rollout, total, go) {
   const tokens = rollout.turns.map((turn) => turn.tokens).filter(Boolean);
   const sampled = tokens.reduce((sum, each) => sum + each.num_sampled, 0);
   const read = tokens.reduce((sum, each) => sum + each.num_context, 0);
@@ -32,6 +30,9 @@ function rolloutHead(rollout, number, total, go) {
     count(rollout.turns.length, "turn"),
     count(drawings, "drawing"),
     errors ? count(errors, "mistake") : null,
+    rollout.reflected ? "reflected" : null,
+    rollout.drawing_score === null ? null : `drawing score ${(100 * rollout.drawing_score).toFixed(0)}`,
+    rollout.agrees === null ? null : rollout.agrees ? "answers what it drew" : "answers something else than it drew",
     rollout.seconds === null || rollout.seconds === 0 ? null : `${rollout.seconds.toFixed(rollout.seconds < 10 ? 1 : 0)} s`,
     tokens.length ? `${count(sampled, "token")} sampled, ${read.toLocaleString("en")} read` : null,
     `attempt ${rollout.sibling + 1}`,
@@ -155,7 +156,7 @@ function coordinates(px) {
 }
 
 function swatch(action) {
-  const colour = COLOUR.test(action.colour) ? action.colour : "#888888";
+  const colour = colourOf(action.colour);
   const shape = action.kind === "box"
     ? [svg("rect", { x: 2.5, y: 3.5, width: 15, height: 11, rx: 1.5, fill: colour, "fill-opacity": 0.2, stroke: colour, "stroke-width": 2.5 })]
     : [svg("line", { x1: 3, y1: 14, x2: 17, y2: 4, stroke: colour, "stroke-width": 2.5 }),
@@ -172,14 +173,16 @@ function figureOf(image, rollout, figures) {
   }
   const marks = image.marks.length ? `; marks: ${image.marks.join(", ")}` : "";
   const picture = el("img", {
-    src: byId(`picture-${image.picture}`).textContent, width: image.width, height: image.height,
-    alt: `${caption}, ${image.width} by ${image.height} pixels${marks}`, decoding: "async",
+    src: pictureAddress(image), width: image.width, height: image.height,
+    alt: `${caption}, ${image.width} by ${image.height} pixels${marks}`, decoding: "async", loading: "lazy",
   });
-  const overlay = svg("svg", { class: "overlay", viewBox: `0 0 ${image.width} ${image.height}`, "aria-hidden": "true" });
+  const viewBox = `0 0 ${image.width} ${image.height}`;
+  const traced = image.traced && svg("svg", { class: "overlay", viewBox, "aria-hidden": "true" }, ...traceMarks(image));
+  const overlay = svg("svg", { class: "overlay", viewBox, "aria-hidden": "true" });
   figures.set(image.index, { point: (action) => overlay.replaceChildren(...(action ? [outline(action)] : [])) });
   const shown = Math.max(image.width, Math.min(320, image.width * 2));
   const figure = el("figure", {},
-    el("button", { type: "button", class: "enlarge", "aria-label": `Enlarge image ${image.index}`, onclick: () => openZoom(rollout, image.index) }, picture, overlay),
+    el("button", { type: "button", class: "enlarge", "aria-label": `Enlarge image ${image.index}`, onclick: () => openZoom(rollout, image.index) }, picture, traced, overlay),
     figcaption);
   figure.style.setProperty("--shown", `${Math.min(shown, 640)}px`);
   return figure;

@@ -2,12 +2,13 @@
 
 Everything that came from a model or a dataset is data: it sits in script elements that no browser executes, and the
 page's script puts it on the screen as text. A content security policy allows our one style sheet, our one script
-(both by hash) and `data:` images, so a page cannot reach the network whatever is in it.
+(both by hash) and images in the page or beside it, so a page cannot reach the network whatever is in it.
 """
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import json
@@ -48,18 +49,21 @@ def write_pieces(path: Path, pieces: Iterable[str]) -> None:
             partial.unlink(missing_ok=True)
 
 
-def shell(title: str, *, body: str, styles: Sequence[str], scripts: Sequence[str]) -> tuple[str, str]:
+def shell(
+    title: str, *, body: str, styles: Sequence[str], scripts: Sequence[str], images: str = "data:"
+) -> tuple[str, str]:
     """The page before and after its data.
 
     Args:
         title: any text; escaped here.
         body: file with the elements of the page; `$title` in it is the title.
         styles: files with its style sheets, in order; `scripts`: with its script.
+        images: where images may come from, as a content security policy says it.
     """
     style = "\n".join(asset(name) for name in styles)
     script = "\n".join(asset(name) for name in scripts)
     policy = (
-        f"default-src 'none'; img-src data:; style-src {_csp_hash(style)}; script-src {_csp_hash(script)}; "
+        f"default-src 'none'; img-src {images}; style-src {_csp_hash(style)}; script-src {_csp_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
     )
     mark = "<!-- data -->"
@@ -76,8 +80,22 @@ def shell(title: str, *, body: str, styles: Sequence[str], scripts: Sequence[str
     return before, after
 
 
+def static_page(title: str, body: str, *, styles: Sequence[str]) -> str:
+    """A page without script. `title` is any text; `body` is markup, in which the caller has escaped every text."""
+    style = "\n".join(asset(name) for name in styles)
+    policy = f"default-src 'none'; img-src data:; style-src {_csp_hash(style)}; base-uri 'none'; form-action 'none'"
+    title = html.escape(title.encode("utf-8", "replace").decode())
+    return Template(asset("static.html")).substitute(title=title, policy=policy, style=style, body=body)
+
+
 def data_element(name: str, value: Json) -> str:
     return f'<script type="application/json" id="{name}">{to_script_json(value)}</script>\n'
+
+
+def packed_element(name: str, value: Json) -> str:
+    """JSON as base64 of gzip."""
+    packed = gzip.compress(json.dumps(value, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0)
+    return f'<script type="text/plain" id="{name}">{base64.b64encode(packed).decode()}</script>\n'
 
 
 def picture_element(number: int, url: str) -> str:

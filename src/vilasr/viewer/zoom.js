@@ -12,10 +12,14 @@ function showZoomed(index) {
   const image = zoom.rollout.images[index - 1];
   const picture = byId("zoom-image");
   zoom.index = index;
-  picture.src = byId(`picture-${image.picture}`).textContent;
+  picture.src = pictureAddress(image);
   picture.width = image.width;
   picture.height = image.height;
   picture.alt = `${imageName(image)}${image.marks.length ? `; marks: ${image.marks.join(", ")}` : ""}`;
+  const marks = image.traced
+    ? svg("svg", { viewBox: `0 0 ${image.width} ${image.height}`, width: image.width, height: image.height }, ...traceMarks(image))
+    : "";
+  byId("zoom-marks").replaceChildren(marks);
   byId("zoom-caption").replaceChildren(
     el("strong", {}, imageName(image)),
     el("span", { class: "quiet" }, `${image.width} \u00d7 ${image.height} px`));
@@ -64,7 +68,8 @@ function scaleZoomed(factor, x, y) {
 }
 
 function placeZoomed() {
-  byId("zoom-image").style.transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
+  const transform = `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})`;
+  for (const id of ["zoom-image", "zoom-marks"]) byId(id).style.transform = transform;
   byId("zoom-scale").textContent = `${Math.round(zoom.scale * 100)} %`;
 }
 

@@ -45,7 +45,15 @@ def test_the_summary_has_the_fixed_keys_and_scores_from_0_to_100(run_of_24):
 
 def test_a_finished_run_has_its_rollouts_and_pages_and_nothing_half_written(run_of_24):
     names = {path.name for path in run_of_24.iterdir()}
-    assert names == {"summary.json", "report.html", "report.md", "rollouts.jsonl", "rollouts.html", "images"}
+    assert names == {
+        "summary.json",
+        "run.json",
+        "report.html",
+        "report.md",
+        "rollouts.jsonl",
+        "rollouts.html",
+        "images",
+    }
     assert (run_of_24 / "rollouts.jsonl").read_bytes().count(b"\n") == 25
 
 
