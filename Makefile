@@ -5,7 +5,7 @@ READY := .venv/ready
 # One thread a worker: two OpenMP threads on a busy core are slower than one.
 TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: setup demo test lint types check nano bench clean
+.PHONY: setup demo test lint types check nano results bench clean
 
 setup: $(READY)
 
@@ -33,6 +33,10 @@ check: lint types test
 # Rebuilds the embedded model from nothing, about two hours on two cores; resumes where it was stopped.
 nano: $(READY)
 	$(BIN)/python -m vilasr.training.nano.build
+
+# Runs or goes on with all experiments and writes docs/results.md: hours; make results ARGS=--list shows what is left.
+results: $(READY)
+	$(BIN)/python -m vilasr.experiments $(ARGS)
 
 bench: $(READY)
 	@for script in benchmarks_perf/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

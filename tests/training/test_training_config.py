@@ -8,6 +8,7 @@ import pytest
 
 from vilasr.cli.main import build_parser
 from vilasr.errors import InputError
+from vilasr.experiments.study import Study
 from vilasr.tasks import task_named
 from vilasr.training.config import SftConfig, load_config
 from vilasr.training.grpo_config import GrpoConfig
@@ -56,6 +57,7 @@ def kind_of(path):
         "rejection": RejectionConfig,
         "synthesis": RejectionConfig,
         "grpo": GrpoConfig,
+        "results": Study,
     }
     return next((kind for start, kind in kinds.items() if path.stem.startswith(start)), SftConfig)
 
