@@ -24,10 +24,13 @@ def facts(number, score, status=Status.ANSWERED, groups=("size=4",), **other):
     return RolloutFacts(sample_id=str(number), sibling=0, status=status, score=score, groups=groups, **(counts | other))
 
 
-def make_summary(rows, **changes):
+def make_header(**changes):
     settings = {"protocol": "compact", "model": "nano", "seed": 3, "style": "default", "drawing": True}
-    header = new_header(**{**settings, "sampling": SamplingParams(), **changes})
-    return summary_of(rows, benchmark="maze", header=header)
+    return new_header(**{**settings, "sampling": SamplingParams(), **changes})
+
+
+def make_summary(rows, **changes):
+    return summary_of(rows, benchmark="maze", header=make_header(**changes))
 
 
 ROWS = [facts(number, float(number % 4 != 0), groups=(f"size={3 + number % 3}",)) for number in range(100)]
@@ -169,6 +172,26 @@ def test_unscored_rollouts_are_an_outcome_of_their_own_and_can_be_looked_at():
 
 def test_groups_link_to_their_rollouts():
     assert 'href="rollouts.html#group=size%3D3"' in render_html(make_summary(ROWS))
+
+
+def test_a_mean_over_groups_has_no_rollouts_of_its_own_to_link_to():
+    groups = ("task=object_rel_direction_easy",), ("task=object_rel_direction_hard",), ("task=route_planning",)
+    rows = [facts(number, 1.0, groups=groups[number % 3]) for number in range(6)]
+    html = render_html(summary_of(rows, benchmark="vsi", header=make_header()))
+    assert 'href="rollouts.html#group=task%3Droute_planning"' in html
+    assert '<th scope="row">object_rel_direction</th>' in html
+
+
+def test_failures_of_the_model_itself_are_told_above_the_score():
+    made = make_summary([*ROWS, facts("lost", 0.0, Status.POLICY_ERROR)]) | {"complete": True, "num_items": 101}
+    [sentence] = caveats(made)
+    assert sentence == "1 rollout ended because the model could not be reached or failed, and counted as 0."
+
+
+def test_pass_at_k_is_told_for_powers_of_two_and_for_all_attempts():
+    rows = [facts("s", float(number == 0)) for number in range(3)]
+    passes = {k: value["score"] for k, value in make_summary(rows)["pass_at"].items()}
+    assert passes == pytest.approx({"1": 100 / 3, "2": 200 / 3, "3": 100.0}, abs=0.01)
 
 
 def test_the_report_over_seeds_has_a_row_for_each_and_links_to_their_reports(tmp_path):

@@ -119,6 +119,12 @@ def test_a_rollout_that_never_answered_is_wrong_in_every_mode(mode):
     assert (score.value, score.explanation) == (0, "no answer; right is B")
 
 
+@pytest.mark.parametrize("mode", MODES_BY_COLUMN)
+@pytest.mark.parametrize("text", ["answer" + " " * 20_000 + "x", "option " * 3000, "((" * 10_000, "1 " * 10_000])
+def test_a_long_answer_of_nothing_is_read_in_no_time(text, mode):
+    assert score_answer(choice(), text, mode=mode).value == 0  # cubic patterns would take hours
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_what_has_no_gold_answer_is_unscored_in_every_mode(mode):
     assert score_answer(choice(answer=None), "B", mode=mode).value is None

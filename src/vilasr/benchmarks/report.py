@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from vilasr.benchmarks.charts import histogram, outcome_bar, score_bar
+from vilasr.benchmarks.named import aggregation_of
 from vilasr.benchmarks.wording import (
     OUTCOME_WORDS,
     REASONS,
@@ -27,7 +28,7 @@ from vilasr.viewer import static_page
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 Seeds = dict[int, Summary]
 
@@ -100,7 +101,9 @@ def render_html(summary: Summary, *, seeds: Seeds | None = None) -> str:
         body.append(_seed_section(summary, seeds))
     body.append(_outcome_section(summary, link))
     body.append(_rates_section(summary))
-    body += [_group_section(kind, groups, link) for kind, groups in by_kind(summary["groups"])]
+    aggregation = aggregation_of(summary["benchmark"])
+    means = {mean.name for mean in aggregation.means} if aggregation else set()
+    body += [_group_section(kind, groups, link, means) for kind, groups in by_kind(summary["groups"])]
     body += [_excluded_section(summary), _settings_section(summary)]
     title = f"{summary['benchmark']}: {score_text(summary['score'])}"
     return static_page(title, f"<main>{''.join(body)}</main>", styles=["theme.css", "report.css"])
@@ -194,9 +197,11 @@ def _rates_section(summary: Summary) -> str:
     return _section("Rates and lengths", f'<div class="tiles">{tiles}</div><div class="plots">{plots}</div>')
 
 
-def _group_section(kind: str, groups: Mapping[str, Summary], link: str) -> str:
+def _group_section(kind: str, groups: Mapping[str, Summary], link: str, means: Collection[str]) -> str:
+    """Names lead to the rollouts of a group, except those of `means`, which are over groups and have none of their own."""
+    full = {name: f"{kind}={name}" for name in groups}
     rows = "".join(
-        f'<tr><th scope="row">{_linked(name, link, {"group": f"{kind}={name}"})}</th>'
+        f'<tr><th scope="row">{_linked(name, "" if full[name] in means else link, {"group": full[name]})}</th>'
         f'<td class="number">{score_text(group["score"])}</td><td class="plot">{score_bar(group)}</td>'
         f'<td class="number wide">{range_text(group["ci95"])}</td><td class="number">{group["num"]:,}</td></tr>'
         for name, group in groups.items()

@@ -66,7 +66,9 @@ def summary_of(
 
     `score`, `stderr`, `ci95` and every other score are 0..100, rates are 0..1, null is unknown. `num` counts samples;
     `missing_groups` are those that the benchmark's score is a mean over, and that no sample is in. `pass_at` has pass@k
-    for k = 1, 2, 4 and so on, up to the number of rollouts of a sample; it is empty where each has one.
+    for k = 1, 2, 4 and so on, and the number of rollouts of a sample; it is empty where each has one. There an answer
+    is right or not, and all items count alike: where `score` is a mean over tasks, or numbers are right in part, pass@1
+    is not `score`.
     `num_excluded` items could not be run, for the reasons counted in `excluded`, and `num_bad_lines` could not be read;
     neither is in any mean. `outcomes` counts each rollout once, `turn_counts` by number of turns.
     """
@@ -131,7 +133,7 @@ def _scores_by_group(rows: Iterable[RolloutFacts]) -> dict[str, list[float]]:
 
 def _passes(rows: list[RolloutFacts], *, seed: int) -> dict[str, Json]:
     most = max(Counter(row.sample_id for row in rows).values(), default=0)
-    sizes = [2**power for power in range(most.bit_length()) if most > 1]
+    sizes = sorted({*(2**power for power in range(most.bit_length())), most}) if most > 1 else []
     return {str(k): group_as_json(estimate(sample_passes(rows, k), seed=seed)) for k in sizes}
 
 

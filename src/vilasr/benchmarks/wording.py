@@ -104,6 +104,10 @@ def caveats(summary: Summary) -> list[str]:
             f"No item of {names} is in it. The score is the mean over the other groups, and not comparable with that "
             "of the whole benchmark."
         )
+    if failures := summary["statuses"].get("policy_error", 0):
+        said.append(
+            f"{counted(failures, 'rollout')} ended because the model could not be reached or failed, and counted as 0."
+        )
     if summary["num_unscored"]:
         said.append(
             f"Not scored: {counted(summary['num_unscored'], 'rollout')}, for want of a right answer that can be read. "

@@ -75,11 +75,11 @@ def _value_of_digits(match: re.Match[str]) -> float:
     value = float(match["digits"].replace(",", ""))
     power = match["power"]
     if power:
-        exponent = int(re.findall(r"-?\d+", power.replace("+", ""))[-1])
+        exponent = float(re.findall(r"-?\d+", power.replace("+", ""))[-1])  # not int: it may have thousands of digits
         value = value * 10.0**exponent if abs(exponent) <= 300 else math.inf
     if match["over"]:
-        divisor = int(match["over"].strip().lstrip("/"))
-        value = value / divisor if divisor else math.inf
+        divisor = float(match["over"].strip().lstrip("/"))
+        value = value / divisor if 0 < divisor < math.inf else math.inf
     if match["scale"]:
         value *= {"hundred": 100, "dozen": 12, **_SCALES}[match["scale"].strip().lower()]
     sign = match["sign"].strip().lower()

@@ -33,7 +33,7 @@ AXES = (
 _MOVES = frozenset(move for axis in AXES for move in axis)
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?"
 _ITEM = re.compile(
-    rf"\W*(move|rotate)[\s_-]+([a-z]+)\s*(?::|=|\bby\b)?\s*({_NUMBER})\s*(?:m|meters?|metres?|°|deg|degrees?)?\W*",
+    rf"\W*(move|rotate)[\s_-]+([a-z]+)\s*+(?::|=|\bby\b)?\s*+({_NUMBER})\s*+(?:m|meters?|metres?|°|deg|degrees?)?\W*",
     re.IGNORECASE,
 )
 

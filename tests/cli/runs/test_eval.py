@@ -57,6 +57,20 @@ def test_a_finished_run_has_its_rollouts_and_pages_and_nothing_half_written(run_
     assert (run_of_24 / "rollouts.jsonl").read_bytes().count(b"\n") == 25
 
 
+def test_several_attempts_at_each_sample_give_pass_at_k_and_run_json_says_how_it_was_made(endpoint, tmp_path, vilasr):
+    words = ["--num", 3, *model(endpoint), "--samples-per-prompt", 4, "--temperature", 1, "--out", tmp_path / "run"]
+    code, out, _ = vilasr("eval", "maze", *words)
+    assert code == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert (summary["num"], summary["num_rollouts"]) == (3, 12)
+    assert {k: value["num"] for k, value in summary["pass_at"].items()} == {"1": 3, "2": 3, "4": 3}
+    assert summary["pass_at"]["1"]["score"] == pytest.approx(summary["score"])
+    assert "pass@4" in out
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["config"]["samples_per_prompt"], record["config"]["num"]) == (4, 3)
+    assert record["hardware"]
+
+
 def test_the_table_on_stdout_tells_the_score(endpoint, tmp_path, vilasr):
     code, out, err = vilasr("eval", "maze", "--num", 4, *model(endpoint), "--out", tmp_path / "run")
     assert (code, err) == (0, "")

@@ -36,7 +36,7 @@ _OF_THE_OPTIONS = re.compile(r"[*_>\s-]*option\s+[A-J]\s*:", re.IGNORECASE)
 _LETTER_LINE = re.compile(r"[*_`>()\[\]]*\s*([A-F])\s*[*_`()\[\]]*", re.IGNORECASE)
 _LABEL = re.compile(r"([A-F])\s*[.:)\]-]\s+", re.IGNORECASE)
 _CAPITAL_IN_LINE = re.compile(r"(?<![A-Za-z])([A-F])[*_`\]})]*(?=$|[\s.,:;!?)\]])")
-_PHRASE = re.compile(r"answer(?:\s*is)?\s*[:>=]?\s*[(\[{]?\s*([A-F])\s*[)\]}]?(?:\b|[.)])", re.IGNORECASE)
+_PHRASE = re.compile(r"answer(?:\s*+is)?\s*+[:>=]?\s*+[(\[{]?\s*+([A-F])\s*[)\]}]?(?:\b|[.)])", re.IGNORECASE)
 _CAPITAL = re.compile(r"(?<![A-Za-z])([A-F])(?![A-Za-z])")
 _NUMBER = re.compile(r"[-+]?(?:\d*\.\d+|\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 _DIGITS_OF = {word: str(value) for word, value in UNITS.items()} | {"twenty": "20"}
