@@ -106,11 +106,12 @@ def run(args: argparse.Namespace) -> int:
         )
     out = _open_folder(args.out, goes_on=args.resume or args.merge or args.shard is not None)
     seeds = args.seeds or (args.seed,)
+    deadline = None if args.max_seconds is None else time.monotonic() + args.max_seconds
     runs: list[Measured] = []
     for seed in seeds:
         folder = make_folder(out / f"seed-{seed}") if args.seeds else out
         if load is not None:
-            record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), load, folder)
+            record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), load, folder, deadline)
         if args.shard is None:
             record = merge_shards(folder, args.benchmark) if load is None else record
             runs.append(write_results(folder, args.benchmark, record, mode=args.metric_mode))
@@ -126,7 +127,9 @@ def run(args: argparse.Namespace) -> int:
     return DONE
 
 
-def _run_seed(args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchmark], folder: Path) -> RunRecord:
+def _run_seed(
+    args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchmark], folder: Path, deadline: float | None
+) -> RunRecord:
     """Run the samples of one seed, all or a shard; returns what came of it, which a shard also writes beside its
     rollouts."""
     from vilasr.benchmarks import WHOLE
@@ -144,7 +147,7 @@ def _run_seed(args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchm
         total=len(shard.positions(num)) * args.samples_per_prompt,
         num_siblings=args.samples_per_prompt,
         source=benchmark.source,
-        max_seconds=args.max_seconds,
+        deadline=deadline,
         metric_mode=args.metric_mode,
     )
     write_run_json(folder, settings_of(args), strategy="one process", started=started)

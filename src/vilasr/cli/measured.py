@@ -100,7 +100,14 @@ def over_seeds(runs: Mapping[int, Measured], benchmark: str, *, mode: str) -> di
         excluded |= Counter(each["excluded"])
     header = next(iter(runs.values())).header
     facts = [row for run in runs.values() for row in run.facts]
-    summary = summary_of(facts, benchmark=benchmark, header=header, metric_mode=mode, excluded=excluded)
+    summary = summary_of(
+        facts,
+        benchmark=benchmark,
+        header=header,
+        metric_mode=mode,
+        excluded=excluded,
+        num_bad_lines=sum(each["num_bad_lines"] for each in summaries),
+    )
     return summary | {
         "complete": all(each["complete"] for each in summaries),
         "seeds": scores,

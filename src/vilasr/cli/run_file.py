@@ -64,7 +64,7 @@ def run_into_file(
     total: int | None,
     num_siblings: int = 1,
     source: Mapping[str, Json],
-    max_seconds: float | None = None,
+    deadline: float | None = None,
     metric_mode: str = "default",
 ) -> RunDone:
     """Run what `args` ask for into the rollout file `path`.
@@ -74,7 +74,7 @@ def run_into_file(
         samples: with distinct ids; taken one by one.
         total: rollouts in all, for the progress bar.
         source: what decides the samples: kept in the header, and compared on `--resume`.
-        max_seconds: no sample is begun later than that; those under way go on to their end.
+        deadline: by `time.monotonic`; no sample is begun later; those under way go on to their end.
         metric_mode: of the score beside the progress bar.
 
     Raises:
@@ -108,7 +108,7 @@ def run_into_file(
     sample_ids: set[str] = set()
     excluded: dict[str, str] = {}
     tally = _Tally(metric_mode)
-    budget = _Budget(samples, max_seconds)
+    budget = _Budget(samples, deadline)
 
     with RolloutWriter(path, header, resume=args.resume) as writer:
         tally.add_all(path if writer.done else None)
@@ -162,9 +162,9 @@ def kinds_of(reasons: Iterable[str]) -> dict[str, int]:
 class _Budget:
     """The samples that can be begun in time."""
 
-    def __init__(self, samples: Iterable[Sample], max_seconds: float | None) -> None:
+    def __init__(self, samples: Iterable[Sample], deadline: float | None) -> None:
         self._samples = samples
-        self._deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
+        self._deadline = math.inf if deadline is None else deadline
         self.is_used_up = False
 
     def __iter__(self) -> Iterator[Sample]:
