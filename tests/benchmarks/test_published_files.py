@@ -158,6 +158,77 @@ def test_unified_options_inside_the_question_are_found(load, tmp_path):
     assert list(excluded.values()) == ["answer: expected one of the 4 options; got 'E'"]
 
 
+def unified(load, folder, name, *rows):
+    """What comes of rows about one picture, of the type of question that they say."""
+    folder.mkdir()
+    (folder / "0.png").write_bytes(picture())
+    path = write_rows(folder / "rows.json", [unified_row(image_path=["0.png"]) | row for row in rows])
+    samples, excluded = load(name, path)
+    return samples, list(excluded.values())
+
+
+def test_unified_choices_are_read_as_strictly_as_the_original_ones(load, tmp_path):
+    good = {"problem_type": "multiple choice", "original_question_type": "route_planning", "answer": "A"}
+    samples, reasons = unified(
+        load,
+        tmp_path / "u",
+        "vsi",
+        good | {"options": ["A. x", "B. y"]},
+        good | {"options": ["B. x", "A. y"]},
+        good | {"options": ["A. x"]},
+        good | {"options": []},
+        good | {"options": ["x", "y"], "answer": "Not sure, but B"},
+        good | {"options": ["A. left", "B. right"], "answer": "<answer> right </answer>"},
+    )
+    assert [(sample.id, sample.options, sample.answer) for sample in samples] == [
+        ("vsi/1", ("x", "y"), "A"),
+        ("vsi/6", ("left", "right"), "B"),
+    ]
+    assert reasons == [
+        "options: expected the letters A, B, C, ... in order; got B, A",
+        "options: expected 2 to 26; got 1",
+        "options: expected at least two; got none",
+        "answer: expected one of the 2 options; got 'Not sure, but B'",
+    ]
+
+
+def test_a_unified_answer_has_the_type_that_its_question_has(load, tmp_path):
+    _, reasons = unified(
+        load,
+        tmp_path / "u",
+        "vsi",
+        {"answer": "4"},
+        {"problem_type": "free-form", "answer": "lots"},
+        {"problem_type": "multiple choice", "options": ["A. 3", "B. 4"], "answer": "A"},
+        {"original_question_type": "route_planning"},
+        {"answer": 10**400},
+    )
+    assert reasons[:3] == [
+        "problem_type: expected one with an answer of type number, as 'object_counting' has; got 'free-form'",
+        "problem_type: expected one with an answer of type number, as 'object_counting' has; got 'multiple choice'",
+        "problem_type: expected one with an answer of type choice, as 'route_planning' has; got 'regression'",
+    ]
+    assert len(reasons) == 4
+    assert reasons[3].startswith("answer: expected one of type number; got '1000")
+
+
+def test_a_unified_view_change_has_either_name_and_movements(load, tmp_path):
+    row = {"problem_type": "vci", "original_question_type": "vci", "answer": "move_right:0.3,rotate_up:10"}
+    samples, reasons = unified(
+        load,
+        tmp_path / "u",
+        "spar",
+        row,
+        row | {"original_question_type": "view_change_infer"},
+        row | {"original_question_type": None},
+        row | {"answer": "to the right"},
+    )
+    assert [sample.metadata["groups"] for sample in samples] == [{"task": "view_change_infer"}] * 3
+    assert {sample.metadata["question_type"] for sample in samples} == {"view_change_infer"}
+    assert {sample.answer for sample in samples} == {"move_right:0.3,rotate_up:10.0"}
+    assert reasons == ["answer: expected movements such as move_right:0.3,rotate_up:10; got 'to the right'"]
+
+
 # --- what is broken ---------------------------------------------------------------------------------------------------
 
 
@@ -181,16 +252,53 @@ def test_broken_items_are_left_out_each_with_its_reason(load, tmp_path):
     kinds = {key: reason.partition(":")[0] for key, reason in excluded.items()}
     assert kinds == {
         "vsi/1": "ground_truth",
-        "vsi/0": "id",
+        "vsi/0 (test.jsonl, row 3)": "id",
         "vsi/3": "ground_truth",
         "vsi/4": "options",
         "vsi/5": "video",
         "vsi/6": "question",
         "vsi/7": "video",
-        "vsi, row 9": "not JSON",
-        "vsi, row 10": "not an object",
+        "vsi (test.jsonl, row 9)": "not JSON",
+        "vsi (test.jsonl, row 10)": "not an object",
     }
     assert excluded["vsi/5"] == "video: no such file: 'scannet/nowhere.mp4'"
+
+
+def test_no_two_items_that_are_left_out_are_called_the_same(load, tmp_path):
+    nameless = {key: value for key, value in mmsi_row(0).items() if key != "id"}
+    broken = mmsi_row(1, answer="Q")
+    for part, rows in enumerate(
+        ([mmsi_row(0)] * 3 + [broken] * 2, [mmsi_row(0), nameless | {"id": None}, mmsi_row(1)])
+    ):
+        write_rows(tmp_path / "mmsi" / f"{part}.parquet", rows)
+    samples, excluded = load("mmsi", tmp_path / "mmsi")
+    assert [sample.id for sample in samples] == ["mmsi/0"]
+    assert {key: reason.partition(":")[0] for key, reason in excluded.items()} == {
+        "mmsi/0 (0.parquet, row 2)": "id",
+        "mmsi/0 (0.parquet, row 3)": "id",
+        "mmsi/1": "answer",
+        "mmsi/1 (0.parquet, row 5)": "id",
+        "mmsi/0 (1.parquet, row 1)": "id",
+        "mmsi (1.parquet, row 2)": "id",
+        "mmsi/1 (1.parquet, row 3)": "id",  # the first one counts, though it is broken
+    }
+
+
+def test_an_item_of_a_variant_is_called_the_same_whether_asked_or_left_out(load, tmp_path):
+    write_rows(tmp_path / "tiny" / "test.jsonl", [spar_row(0, image="0.png"), spar_row(1, image="1.png")])
+    (tmp_path / "tiny" / "1.png").write_bytes(picture())
+    samples, excluded = load("spar-tiny", tmp_path / "tiny")
+    assert ([sample.id for sample in samples], list(excluded)) == (["spar/1"], ["spar/0"])
+
+
+def test_a_picture_as_text_is_left_out(load, tmp_path):
+    rows = [spar_row(0, image="0.png"), spar_row(1, image="iVBORw0KGgo" * 400)]
+    write_rows(tmp_path / "spar" / "test.jsonl", rows)
+    (tmp_path / "spar" / "0.png").write_bytes(picture())
+    samples, excluded = load("spar", tmp_path / "spar")
+    assert [sample.id for sample in samples] == ["spar/0"]
+    assert excluded["spar/1"].startswith("image: cannot be looked up: 'iVBORw0KGgo")
+    assert excluded["spar/1"].endswith("... (File name too long)")
 
 
 @pytest.mark.parametrize("content", [b"", b"no video"])

@@ -11,6 +11,7 @@ sys.path.append(str(Path(__file__).parent))
 from published_files import LETTERED, mmsi_row, spar_row, spatialeval_row, vsi_row
 
 from vilasr.benchmarks import mmsi, spar, spatialeval, vsi
+from vilasr.benchmarks.fields import gold_letter
 from vilasr.benchmarks.options import split_options, without_letters
 from vilasr.errors import DataError
 from vilasr.types import AnswerType
@@ -38,6 +39,7 @@ def test_a_choice_of_vsi():
         ({"ground_truth": None}, "ground_truth: expected a number; got None"),
         ({"ground_truth": float("nan")}, "ground_truth: expected a number; got nan"),
         ({"ground_truth": True}, "ground_truth: expected a number; got True"),
+        ({"ground_truth": 10**400}, f"ground_truth: expected a number that fits in a float; got 1{'0' * 76}..."),
         ({"question": " "}, "question: expected some text; got none"),
         ({"question": 3}, "question: expected text; got 3"),
         ({"id": None}, "id: expected text; got None"),
@@ -116,6 +118,37 @@ def test_a_row_of_mmsi():
     assert len(mmsi.TYPES) == 11
     with pytest.raises(DataError, match="question_type: expected one of the 11 of MMSI-Bench; got 'Colour'"):
         mmsi.decode(mmsi_row(5, "Colour"))
+
+
+@pytest.mark.parametrize("question", ["Which way?", "Which way? A: left", "Which way? B: left"])
+@pytest.mark.parametrize("answer", ["A", "D", "Q"])
+def test_a_choice_without_two_options_is_refused(question, answer):
+    for decode, row in (
+        (mmsi.decode, mmsi_row(0, question=question, answer=answer)),
+        (spar.decode, spar_row(0, "position_matching", question=question, answer=answer)),
+        (spatialeval.decode, spatialeval_row(0, text=question, oracle_option=answer)),
+    ):
+        with pytest.raises(DataError, match="options: expected at least two; got none"):
+            decode(row)
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter"),
+    [
+        *(("B", "B"), ("b", "B"), ("(B)", "B"), ("B.", "B"), ("B. right", "B"), ("(B) Right.", "B"), ("right", "B")),
+        *(("a chair", "D"), ("A: a lamp", "A"), ("<answer>C</answer>", "C")),
+    ],
+)
+def test_the_right_option_by_its_letter_or_its_text(answer, letter):
+    assert gold_letter({"answer": answer}, "answer", ("a lamp", "right", "chair", "a chair")) == letter
+
+
+@pytest.mark.parametrize(
+    "answer", ["Not sure but B", "B or C", "B. left", "B. wrong", "F", "The answer is B", "chair", "BB", "same"]
+)
+def test_what_only_mentions_an_option_is_no_ground_truth(answer):
+    with pytest.raises(DataError, match="answer: expected one of the 5 options; got"):
+        gold_letter({"answer": answer}, "answer", ("left", "right", "same", "Same", "A chair"))
 
 
 def test_a_row_of_spatialeval():

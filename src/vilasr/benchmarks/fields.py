@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from vilasr.errors import DataError
 from vilasr.integrations.official import shown, text_of
-from vilasr.scoring import extract_answer
+from vilasr.protocol import LETTERS
+from vilasr.scoring import extract_answer, extract_view_change
+from vilasr.scoring.extract import same_text
 from vilasr.types import AnswerType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vilasr.types import Json
+
+_TAGGED = re.compile(r"<answer>(.*)</answer>", re.IGNORECASE | re.DOTALL)
+_LETTER = re.compile(r"\(?([A-Za-z])(?:[.:)]+\s*(.*))?", re.DOTALL)
+"""A letter alone, or with a mark after it, and what follows the mark: "a chair" is a text."""
 
 
 def identity(row: Mapping[str, Any], key: str = "id") -> str:
@@ -52,17 +59,39 @@ def listed(row: Mapping[str, Any], key: str) -> list[str]:
     return [text_of({key: entry}, key) for entry in value]
 
 
-def gold_letter(row: Mapping[str, Any], key: str, options: Sequence[str]) -> str:
-    """The letter of the right option, from a letter or the text of an option.
+def gold(row: Mapping[str, Any], key: str, answer_type: AnswerType, options: Sequence[str] = ()) -> str:
+    """The right answer of an item as a sample has it; the only texts among them are view changes.
 
     Raises:
-        DataError: no such option.
+        DataError: none of that type.
     """
-    found = extract_answer(words(row, key), AnswerType.CHOICE, options)
-    if not isinstance(found.value, str):
-        expected = f"one of the {len(options)} options" if options else "a letter"
-        raise DataError(f"{key}: expected {expected}; got {shown(row[key])}")
-    return found.value
+    if answer_type is AnswerType.CHOICE:
+        return gold_letter(row, key, options)
+    return gold_number(row, key) if answer_type is AnswerType.NUMBER else gold_movements(row, key)
+
+
+def gold_letter(row: Mapping[str, Any], key: str, options: Sequence[str]) -> str:
+    """The letter of the right option: from the letter alone, the letter before its own text, or that text alone.
+
+    Nothing else will do: what a model may say in passing, "Not sure, but B", is no ground truth.
+
+    Raises:
+        DataError: fewer than two options, or no such option.
+    """
+    if len(options) < 2:
+        raise DataError(f"options: expected at least two; got {len(options) or 'none'}")
+    text = words(row, key)
+    if tagged := _TAGGED.fullmatch(text):
+        text = tagged[1].strip()
+    by_letter = dict(zip(LETTERS, options, strict=False))
+    if match := _LETTER.fullmatch(text):
+        letter, rest = match[1].upper(), match[2]
+        if letter in by_letter and (not rest or same_text(rest, by_letter[letter])):
+            return letter
+    named = [letter for letter, option in by_letter.items() if same_text(text, option)]
+    if len(named) != 1:
+        raise DataError(f"{key}: expected one of the {len(options)} options; got {shown(row[key])}")
+    return named[0]
 
 
 def gold_number(row: Mapping[str, Any], key: str) -> str:
@@ -73,6 +102,21 @@ def gold_number(row: Mapping[str, Any], key: str) -> str:
     """
     value: Json = row.get(key)
     found = extract_answer(value, AnswerType.NUMBER).value if isinstance(value, str) else value
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
-        raise DataError(f"{key}: expected a number; got {shown(value)}")
-    return f"{found:.10g}"
+    try:
+        if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+            raise DataError(f"{key}: expected a number; got {shown(value)}")
+        return f"{found:.10g}"
+    except OverflowError as error:  # a whole number of JSON may have thousands of digits
+        raise DataError(f"{key}: expected a number that fits in a float; got {shown(value)}") from error
+
+
+def gold_movements(row: Mapping[str, Any], key: str) -> str:
+    """The right view change, as instructions.
+
+    Raises:
+        DataError: none that can be read.
+    """
+    found = extract_view_change(words(row, key))
+    if not isinstance(found.value, str):
+        raise DataError(f"{key}: expected movements such as move_right:0.3,rotate_up:10; got {shown(row[key])}")
+    return found.value

@@ -52,14 +52,18 @@ def file_inside(root: Path, name: str) -> Path:
     """The file that a row names. It may be a link: the folder is the user's own.
 
     Raises:
-        DataError: no such file, or a path that leads out of `root`.
+        DataError: no such file, a path that leads out of `root`, or none that the disk can look up.
     """
     what = "video" if is_video(PurePosixPath(name)) else "image"
     parts = name.replace("\\", "/").split("/")
     if "\0" in name or ".." in parts or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         raise DataError(f"{what}: expected a path inside the folder of the benchmark; got {shown(name)}")
     path = root / name
-    if not path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:  # longer than a path may be, as pictures in base64 are
+        raise DataError(f"{what}: cannot be looked up: {shown(name)} ({error.strerror})") from error
+    if not is_there:
         raise DataError(f"{what}: no such file: {shown(name)}")
     return path
 

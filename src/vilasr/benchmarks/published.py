@@ -7,20 +7,20 @@ is the same for all: reading rows, finding pictures and videos, leaving out what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vilasr.benchmarks.base import WHOLE, Exclusion, LoadOptions, Shard
-from vilasr.benchmarks.fields import gold_letter
+from vilasr.benchmarks.fields import gold, identity, listed
 from vilasr.benchmarks.media import load_media, values_of
-from vilasr.benchmarks.options import split_options
+from vilasr.benchmarks.options import split_options, without_letters
 from vilasr.benchmarks.tables import Row, count_rows, read_table
 from vilasr.benchmarks.videos import with_frames
 from vilasr.errors import DataError, InputError
-from vilasr.integrations.official import decode_question
+from vilasr.integrations.official import decode_question, shown
 from vilasr.types import AnswerType, Sample
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 """The columns of a row, by name."""
+
+_TWICE = "id: there twice; the first one counts"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,8 @@ class Published:
         columns: those that every row needs; `media`: the one with pictures, or None where `decode` names videos.
         decode: row -> sample. Its images are paths in the folder, or none where they are in the column `media`.
         groups: type of question -> groups of an item, by kind; DataError for a type that the benchmark does not have.
+        answer_type: type of question -> type of its answer.
+        names: type of question in the unified JSON -> its own name, where they differ.
         ask: (question, its type) -> the question as it is asked.
         belongs: whether a row is one of this benchmark, where its files hold others too.
         aggregation: how items become scores; None: the mean over items.
@@ -61,6 +65,8 @@ class Published:
     media: str | None
     decode: Callable[[Values], Sample]
     groups: Callable[[str], dict[str, str]]
+    answer_type: Callable[[str], AnswerType] = lambda question_type: AnswerType.CHOICE
+    names: Mapping[str, str] = field(default_factory=dict)
     ask: Callable[[str, str], str] = lambda question, question_type: question
     belongs: Callable[[Values], bool] | None = None
     aggregation: Aggregation | None = None
@@ -90,7 +96,7 @@ class PublishedBenchmark:
     def num(self) -> int:
         """Rows of the files; where they hold other parts too, those of this one."""
         if self.published.belongs is not None:
-            return sum(1 for row in self._rows() if row.problem or self._belongs(row.values))
+            return sum(1 for _, row in self._rows() if row.problem or self._belongs(row.values))
         return sum(count_rows(path) for path in self._tables)
 
     @property
@@ -119,26 +125,36 @@ class PublishedBenchmark:
                 str(self._root), expected=f"items of {self.name}", got="none that can be used", remedy=remedy
             )
 
-    def _rows(self) -> Iterator[Row]:
+    def _rows(self) -> Iterator[tuple[Path, Row]]:
         for path in self._tables:
-            yield from read_table(path, () if path.suffix == ".json" else self.published.columns)
+            for row in read_table(path, () if path.suffix == ".json" else self.published.columns):
+                yield path, row
 
     def _belongs(self, values: Values) -> bool:
         belongs = self.published.belongs
         return belongs is None or is_unified(values) or belongs(values)
 
     def _decoded(self) -> Iterator[Sample]:
-        """The items, without those that are broken or repeat an id."""
+        """The items, without those that are broken or repeat an id, be it of a broken one.
+
+        So no two items that are left out are called the same, nor is one called as another that is asked.
+        """
         seen: set[str] = set()
-        for row in self._rows():
+        for path, row in self._rows():
             if not row.problem and not self._belongs(row.values):
                 continue
+            known = _id_of(row.values, self.published.task)
             try:
+                if known in seen:
+                    raise DataError(_TWICE)
                 sample = self._sample(row)
                 if sample.id in seen:
-                    raise DataError("id: there twice; the first one counts")
+                    raise DataError(_TWICE)
             except DataError as error:
-                self._options.on_excluded(Exclusion(_name_of(row, self.name), str(error)))
+                place = f"({path.name}, row {row.number})"
+                called = known if known and known not in seen else f"{known or self.name} {place}"
+                seen.add(called)
+                self._options.on_excluded(Exclusion(called, str(error)))
             else:
                 seen.add(sample.id)
                 yield sample
@@ -159,20 +175,31 @@ class PublishedBenchmark:
 
 
 def decode_unified(published: Published, row: Values, number: int) -> Sample:
-    """The sample of row `number` of the unified JSON, without its images.
+    """The sample of row `number` of the unified JSON, without its images; read as strictly as the original layout.
 
     Raises:
         DataError: names the field.
     """
     sample = decode_question(row, (), name=published.name, number=number)
-    question = published.ask(sample.question, str(sample.metadata.get("question_type", "")))
-    options = sample.options
-    if sample.answer_type is AnswerType.CHOICE and not options:
-        question, options = split_options(question)
-    answer = gold_letter(row, "answer", options) if sample.answer_type is AnswerType.CHOICE else sample.answer
-    if answer is None:
+    found = str(sample.metadata.get("question_type", ""))
+    question_type = published.names.get(found, found)
+    published.groups(question_type)
+    answer_type = published.answer_type(question_type)
+    if sample.answer_type is not answer_type:
+        expected = f"one with an answer of type {answer_type}, as {shown(question_type)} has"
+        raise DataError(f"problem_type: expected {expected}; got {shown(row['problem_type'])}")
+    if sample.answer is None:
         raise DataError("answer: expected one; got none")
-    return replace(sample, question=question, options=options, answer=answer)
+    question, options = published.ask(sample.question, question_type), sample.options
+    if answer_type is AnswerType.CHOICE:
+        question, options = (question, without_letters(listed(row, "options"))) if options else split_options(question)
+    return replace(
+        sample,
+        question=question,
+        options=options,
+        answer=gold(row, "answer", answer_type, options),
+        metadata={**sample.metadata, "question_type": question_type},
+    )
 
 
 def is_unified(values: Values) -> bool:
@@ -222,7 +249,11 @@ def _column(values: Values, name: str) -> Any:
     return values[name]
 
 
-def _name_of(row: Row, name: str) -> str:
-    """What an item that cannot be read is called."""
-    found = row.values.get("id")
-    return f"{name}/{found}" if isinstance(found, (str, int)) else f"{name}, row {row.number}"
+def _id_of(values: Values, task: str) -> str:
+    """The id that the sample of a row has, or would have if it were not broken; "" where the row has none."""
+    if is_unified(values):  # there the id is the number of the row, or that of our own export
+        return ""
+    try:
+        return f"{task}/{identity(values)}"
+    except DataError:
+        return ""

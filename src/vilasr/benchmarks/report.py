@@ -198,7 +198,7 @@ def _rates_section(summary: Summary) -> str:
 
 
 def _group_section(kind: str, groups: Mapping[str, Summary], link: str, means: Collection[str]) -> str:
-    """Names lead to the rollouts of a group, except those of `means`, which are over groups and have none of their own."""
+    """Names lead to the rollouts of a group; those of `means` are over groups and have none of their own."""
     full = {name: f"{kind}={name}" for name in groups}
     rows = "".join(
         f'<tr><th scope="row">{_linked(name, "" if full[name] in means else link, {"group": full[name]})}</th>'

@@ -13,12 +13,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vilasr.benchmarks.aggregate import Aggregation, MeanOf
-from vilasr.benchmarks.fields import gold_letter, gold_number, identity, words
+from vilasr.benchmarks.fields import gold, identity, words
 from vilasr.benchmarks.options import split_options
 from vilasr.benchmarks.published import Published
 from vilasr.errors import DataError
 from vilasr.integrations.official import shown
-from vilasr.scoring import extract_view_change
 from vilasr.types import AnswerType, Sample
 
 if TYPE_CHECKING:
@@ -54,21 +53,17 @@ def decode(row: Values) -> Sample:
     task = words(row, "task")
     groups(task)
     question = ask(words(row, "question"), task)
+    answer_type = answer_type_of(task)
     options: tuple[str, ...] = ()
-    if task in LOW:
-        answer_type, answer = AnswerType.NUMBER, gold_number(row, "answer")
-    elif task == VIEW_CHANGE:
-        answer_type, answer = AnswerType.TEXT, _gold_movements(row)
-    else:
+    if answer_type is AnswerType.CHOICE:
         question, options = split_options(question)
-        answer_type, answer = AnswerType.CHOICE, gold_letter(row, "answer", options)
     return Sample(
         id=f"spar/{identity(row)}",
         task="spar",
         question=question,
         images=(),
         options=options,
-        answer=answer,
+        answer=gold(row, "answer", answer_type, options),
         answer_type=answer_type,
         metadata={"question_type": task, **{key: row.get(key) for key in ("img_type", "format_type", "source")}},
     )
@@ -87,11 +82,11 @@ def groups(task: str) -> dict[str, str]:
     return {"task": task}
 
 
-def _gold_movements(row: Values) -> str:
-    found = extract_view_change(words(row, "answer"))
-    if not isinstance(found.value, str):
-        raise DataError(f"answer: expected movements such as move_right:0.3,rotate_up:10; got {shown(row['answer'])}")
-    return found.value
+def answer_type_of(task: str) -> AnswerType:
+    """Numbers at the low level, movements for a view change, choices elsewhere."""
+    if task in LOW:
+        return AnswerType.NUMBER
+    return AnswerType.TEXT if task == VIEW_CHANGE else AnswerType.CHOICE
 
 
 def _level(name: str, tasks: tuple[str, ...]) -> MeanOf:
@@ -110,6 +105,8 @@ SPAR = Published(
     media="image",
     decode=decode,
     groups=groups,
+    answer_type=answer_type_of,
+    names={"vci": VIEW_CHANGE},
     ask=ask,
     aggregation=Aggregation(
         overall=MeanOf("overall", tuple(f"task={task}" for task in TASKS)),

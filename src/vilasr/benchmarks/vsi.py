@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.benchmarks.aggregate import Aggregation, MeanOf
-from vilasr.benchmarks.fields import gold_letter, gold_number, identity, listed, words
+from vilasr.benchmarks.fields import gold, identity, listed, words
 from vilasr.benchmarks.options import without_letters
 from vilasr.benchmarks.published import Published
 from vilasr.errors import DataError
@@ -48,8 +48,8 @@ def decode(row: Values) -> Sample:
     """
     question_type = words(row, "question_type")
     groups(question_type)
-    is_choice = question_type in CHOICE
-    options = without_letters(listed(row, "options")) if is_choice else ()
+    answer_type = answer_type_of(question_type)
+    options = without_letters(listed(row, "options")) if answer_type is AnswerType.CHOICE else ()
     dataset, scene = words(row, "dataset"), words(row, "scene_name")
     return Sample(
         id=f"vsi/{identity(row)}",
@@ -57,8 +57,8 @@ def decode(row: Values) -> Sample:
         question=ask(words(row, "question"), question_type),
         images=(Path(dataset) / f"{scene}.mp4",),
         options=options,
-        answer=gold_letter(row, "ground_truth", options) if is_choice else gold_number(row, "ground_truth"),
-        answer_type=AnswerType.CHOICE if is_choice else AnswerType.NUMBER,
+        answer=gold(row, "ground_truth", answer_type, options),
+        answer_type=answer_type,
         metadata={"question_type": question_type, "dataset": dataset, "scene_name": scene},
     )
 
@@ -76,6 +76,11 @@ def groups(question_type: str) -> dict[str, str]:
     return {"task": question_type}
 
 
+def answer_type_of(question_type: str) -> AnswerType:
+    """Four types are numbers, all others choices."""
+    return AnswerType.NUMBER if question_type in NUMERIC else AnswerType.CHOICE
+
+
 _VIDEOS = "arkitscenes.zip, scannet.zip, scannetpp.zip: 288 videos; unpack them in the same folder (arkitscenes/*.mp4)"
 
 VSI = Published(
@@ -90,6 +95,7 @@ VSI = Published(
     media=None,
     decode=decode,
     groups=groups,
+    answer_type=answer_type_of,
     ask=ask,
     aggregation=AGGREGATION,
 )

@@ -11,6 +11,7 @@ guess a schema from the rows (Arrow) choke on objects that differ from row to ro
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -185,7 +186,7 @@ def _answer(row: Mapping[str, Json], answer_type: AnswerType, options: tuple[str
     if isinstance(value, (int, float)) and not isinstance(value, bool) and answer_type is not AnswerType.CHOICE:
         value = str(value)
     text = text_of({"answer": value}, "answer").strip()
-    if answer_type is AnswerType.NUMBER and _NUMBER.fullmatch(text):
+    if answer_type is AnswerType.NUMBER and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
         return text
     found = extract_answer(text, answer_type, options)
     if found.value is None:

@@ -71,7 +71,7 @@ def test_a_run_reports_the_tasks_and_what_was_left_out(run, vsi, tmp_path):
     assert "no items of         object_abs_distance" in told
     assert "left out: vsi/4: ground_truth: expected a number; got 'many'" in err
     rows = [json.loads(line) for line in (tmp_path / "run" / "excluded.jsonl").read_text().splitlines()]
-    assert {row["id"] for row in rows} == {"vsi/4", "vsi/0", "vsi/5"}
+    assert {row["id"] for row in rows} == {"vsi/4", "vsi/0 (test.jsonl, row 7)", "vsi/5"}
     assert (tmp_path / "run" / "rollouts.jsonl").read_bytes().count(b"\n") == 5
 
 
