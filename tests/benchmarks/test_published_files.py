@@ -128,8 +128,8 @@ def test_the_unified_json_loads_as_the_same_benchmark(load, tmp_path):
     write_rows(folder / "vsi_bench.json", rows)
     samples, excluded = load("vsi", folder)
     assert [(sample.id, sample.task, sample.answer) for sample in samples] == [
-        ("vsi/1", "vsi", "4"),
-        ("vsi/2", "vsi", "B"),
+        ("vsi/unified/1", "vsi", "4"),
+        ("vsi/unified/2", "vsi", "B"),
     ]
     assert samples[1].options == ("left", "right")
     assert samples[0].question.startswith("The images are frames of one video")
@@ -181,8 +181,8 @@ def test_unified_choices_are_read_as_strictly_as_the_original_ones(load, tmp_pat
         good | {"options": ["A. left", "B. right"], "answer": "<answer> right </answer>"},
     )
     assert [(sample.id, sample.options, sample.answer) for sample in samples] == [
-        ("vsi/1", ("x", "y"), "A"),
-        ("vsi/6", ("left", "right"), "B"),
+        ("vsi/unified/1", ("x", "y"), "A"),
+        ("vsi/unified/6", ("left", "right"), "B"),
     ]
     assert reasons == [
         "options: expected the letters A, B, C, ... in order; got B, A",

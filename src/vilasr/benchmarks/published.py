@@ -193,8 +193,10 @@ def decode_unified(published: Published, row: Values, number: int) -> Sample:
     question, options = published.ask(sample.question, question_type), sample.options
     if answer_type is AnswerType.CHOICE:
         question, options = (question, without_letters(listed(row, "options"))) if options else split_options(question)
+    own_id = f"{published.name}/{number}"  # a number in the original layout names another item: `compare` pairs by id
     return replace(
         sample,
+        id=f"{published.name}/unified/{number}" if sample.id == own_id else sample.id,
         question=question,
         options=options,
         answer=gold(row, "answer", answer_type, options),
