@@ -12,7 +12,13 @@ from handmade import ragged
 from torch.nn.functional import scaled_dot_product_attention
 
 from vilasr.policies.transformers import load_model
-from vilasr.training.attention import causal_attention, packed_attention, tapped, use_matmul_attention
+from vilasr.training.attention import (
+    QUERIES_OF_A_BLOCK,
+    causal_attention,
+    packed_attention,
+    tapped,
+    use_matmul_attention,
+)
 from vilasr.training.batch import make_batch, token_logprobs
 from vilasr.training.taps import SpanTap
 
@@ -52,6 +58,26 @@ def test_causal_attention_is_grouped_query_attention(kv_heads):
     k_all, v_all = (t.repeat_interleave(4 // kv_heads, dim=1) for t in (k, v))
     expected = scaled_dot_product_attention(q, k_all, v_all, is_causal=True, scale=0.4)
     compare(ours, expected.transpose(1, 2), [q, k, v])
+
+
+@pytest.mark.parametrize("length", [1, QUERIES_OF_A_BLOCK, QUERIES_OF_A_BLOCK + 1, 3 * QUERIES_OF_A_BLOCK - 5])
+def test_causal_attention_is_the_same_in_blocks(length):
+    q, k, v = random_qkv((2, 4, length, 8), (2, 2, length, 8), (2, 2, length, 8))
+    ours, _ = causal_attention(SimpleNamespace(layer_idx=0), q, k, v, None, scaling=0.4)
+    expected = scaled_dot_product_attention(q, k, v, is_causal=True, scale=0.4, enable_gqa=True)
+    compare(ours, expected.transpose(1, 2), [q, k, v])
+
+
+def test_a_tapped_layer_has_all_scores_and_the_same_output_as_in_blocks():
+    length = QUERIES_OF_A_BLOCK + 9
+    q, k, v = random_qkv((2, 4, length, 8), (2, 2, length, 8), (2, 2, length, 8))
+    in_blocks, _ = causal_attention(SimpleNamespace(layer_idx=1), q, k, v, scaling=1.0)
+    rows, queries = torch.tensor([1]), torch.tensor([length - 1])
+    reading = SpanTap(layer=1, heads=slice(0, 2), rows=rows, queries=queries, targets=torch.ones(1, length).bool())
+    with tapped(reading):
+        whole, _ = causal_attention(SimpleNamespace(layer_idx=1), q, k, v, scaling=1.0)
+    torch.testing.assert_close(whole, in_blocks, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(reading.log_mass, torch.zeros(1, 2), atol=1e-6, rtol=0)  # all that it sees
 
 
 def test_a_model_switched_over_says_the_same(tiny_folder):
