@@ -80,6 +80,18 @@ def test_one_item_in_a_group_says_nothing_about_the_spread():
     assert (estimate.mean, estimate.stderr, estimate.ci95) == (0.75, None, (0.0, 1.0))
 
 
+def test_where_the_scores_of_every_group_are_equal_their_wilson_intervals_are_combined():
+    inner = MeanOf("inner", ("a", "b"))
+    both = Aggregation(overall=MeanOf("overall", (inner, "c")))
+    made = estimate_means(both, {"a": [1.0] * 3, "b": [1.0] * 3, "c": [0.0] * 3})
+    side = 1 - 3 / 6.8416  # of three right answers: 0.4385 to 1; of three wrong ones: 0 to 0.5615
+    assert made["inner"].interval == made["overall"].interval == "wilson"
+    assert made["inner"].ci95 == pytest.approx((1 - side / 2**0.5, 1.0))
+    assert made["overall"].ci95 == pytest.approx((0.5 - side / 2**0.5 / 2, 0.5 + side / 2))
+    mixed = estimate_means(both, {"a": [1.0] * 3, "b": [1.0, 0.0, 1.0], "c": [0.0] * 3})
+    assert mixed["inner"].interval == mixed["overall"].interval == "bootstrap"
+
+
 def facts(number, group, score):
     counts = {"num_turns": 1, "num_drawings": 0, "num_drawn_images": 0, "is_reflective": False}
     return RolloutFacts(

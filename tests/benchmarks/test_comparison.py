@@ -44,7 +44,13 @@ def test_the_difference_is_that_of_the_pairs_with_its_own_interval():
     assert 10 <= low <= 15
     assert 35 <= high <= 42
     assert difference["groups"]["size=3"]["score"] == 50.0
-    assert difference["groups"]["size=4"] == {"score": 0.0, "num": 20, "stderr": 0.0, "ci95": [0.0, 0.0]}
+    assert difference["groups"]["size=4"] == {
+        "score": 0.0,
+        "num": 20,
+        "stderr": 0.0,
+        "ci95": [0.0, 0.0],
+        "interval": "bootstrap",
+    }
 
 
 def test_pairing_makes_the_interval_narrower_than_that_of_two_unrelated_runs():
@@ -159,5 +165,5 @@ def test_the_pages_hold_every_run_and_names_from_outside_stay_text(tmp_path):
     assert "script" not in parser.seen
     assert parser.seen.count("svg") >= 5
     assert "<script>" not in markdown
-    assert "| b | 100.0 | 100.0 to 100.0 | +0.0 | +0.0 to +0.0 | 4 |" in markdown
+    assert "| b | 100.0 | 51.0 to 100.0 by Wilson | +0.0 | +0.0 to +0.0 | 4 |" in markdown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["compare.html", "compare.md"]

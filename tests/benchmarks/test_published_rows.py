@@ -11,9 +11,9 @@ sys.path.append(str(Path(__file__).parent))
 from published_files import LETTERED, mmsi_row, spar_row, spatialeval_row, vsi_row
 
 from vilasr.benchmarks import mmsi, spar, spatialeval, vsi
-from vilasr.benchmarks.fields import gold_letter
-from vilasr.benchmarks.options import split_options, without_letters
 from vilasr.errors import DataError
+from vilasr.integrations.fields import gold_letter
+from vilasr.integrations.options import split_options, without_letters
 from vilasr.types import AnswerType
 
 
@@ -23,6 +23,15 @@ def test_a_number_of_vsi():
     assert sample.question == "The images are frames of one video, in order. How many chairs are there?"
     assert sample.images == (Path("scannet/scene1.mp4"),)
     assert sample.metadata["question_type"] == "object_counting"
+
+
+@pytest.mark.parametrize(
+    ("truth", "answer"),
+    [(4, "4"), (2.50, "2.5"), ("4", "4"), (" -1.50 ", "-1.5"), ("1,200", "1200"), ("2e1", "20"), ("3.", "3")],
+)
+def test_a_number_may_be_one_or_a_text_that_is_one(truth, answer):
+    assert vsi.decode(vsi_row(0, ground_truth=truth)).answer == answer
+    assert vsi.decode(vsi_row(0, ground_truth=f"<answer> {truth} </answer>")).answer == answer
 
 
 def test_a_choice_of_vsi():
@@ -37,6 +46,12 @@ def test_a_choice_of_vsi():
         ({"question_type": "colour"}, "question_type: expected one of the ten of VSI-Bench; got 'colour'"),
         ({"ground_truth": "many"}, "ground_truth: expected a number; got 'many'"),
         ({"ground_truth": None}, "ground_truth: expected a number; got None"),
+        ({"ground_truth": "about 3"}, "ground_truth: expected a number; got 'about 3'"),
+        ({"ground_truth": "3 m or 4"}, "ground_truth: expected a number; got '3 m or 4'"),
+        ({"ground_truth": "3 m"}, "ground_truth: expected a number; got '3 m'"),
+        ({"ground_truth": "three"}, "ground_truth: expected a number; got 'three'"),
+        ({"ground_truth": "3,5"}, "ground_truth: expected a number; got '3,5'"),
+        ({"ground_truth": "1e999"}, "ground_truth: expected a number; got '1e999'"),
         ({"ground_truth": float("nan")}, "ground_truth: expected a number; got nan"),
         ({"ground_truth": True}, "ground_truth: expected a number; got True"),
         ({"ground_truth": 10**400}, f"ground_truth: expected a number that fits in a float; got 1{'0' * 76}..."),

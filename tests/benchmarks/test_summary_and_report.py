@@ -105,6 +105,23 @@ def test_the_page_is_well_formed_and_names_from_outside_stay_text():
     assert "<script>" not in render_markdown(made)
 
 
+def test_reports_and_summary_say_which_interval_it_is():
+    mixed = make_summary(ROWS)
+    sure = make_summary([facts(number, 1.0, groups=(f"size={number % 2}",)) for number in range(6)])
+    assert (mixed["interval"], sure["interval"], sure["groups"]["size=0"]["interval"]) == (
+        "bootstrap",
+        "wilson",
+        "wilson",
+    )
+    for told in (render_markdown(mixed), render_html(mixed)):
+        assert "95 % interval 67.0 to 83.0 by bootstrap" in told
+        assert "by bootstrap over samples; by Wilson where all scores are equal" in told
+    for told in (render_markdown(sure), render_html(sure)):
+        assert "95 % interval 61.0 to 100.0 by Wilson" in told  # 6 / (6 + 1.96^2)
+        assert "43.8 to 100.0 by Wilson" in told  # 3 / (3 + 1.96^2)
+    assert "95 % interval 0.0 to 100.0 for want of samples" in render_markdown(make_summary(ROWS[:1]))
+
+
 def test_a_kind_of_one_group_is_left_out_of_the_report_and_not_of_the_summary():
     made = make_summary([facts("1", 1.0, groups=("size=4",))])
     assert "size=4" in made["groups"]
@@ -140,6 +157,7 @@ def test_a_whole_and_complete_run_has_no_caveats():
             "Left out: 5 items, in no mean, for what is wrong: ",
         ),
         ({"num_bad_lines": 1}, "Not read: 1 line of the rollout file"),
+        ({"num_retried": 3}, "Tried again: 3 rollouts, for the model could not be reached or failed. The last attempt"),
         ({"num": 1}, "One sample says nothing about the spread"),
     ],
 )
@@ -185,7 +203,9 @@ def test_a_mean_over_groups_has_no_rollouts_of_its_own_to_link_to():
 def test_failures_of_the_model_itself_are_told_above_the_score():
     made = make_summary([*ROWS, facts("lost", 0.0, Status.POLICY_ERROR)]) | {"complete": True, "num_items": 101}
     [sentence] = caveats(made)
-    assert sentence == "1 rollout ended because the model could not be reached or failed, and counted as 0."
+    assert sentence == (
+        "1 rollout ended because the model could not be reached or failed, and counted as 0. --resume tries again."
+    )
 
 
 def test_pass_at_k_is_told_for_powers_of_two_and_for_all_attempts():

@@ -303,6 +303,68 @@ def test_a_full_disk_leaves_no_partial_line(tmp_path, monkeypatch):
     assert ids(path) == ["a", "c"]
 
 
+# --- trying again what failed -----------------------------------------------------------------------------------------
+
+
+def failed(sample_id, reason="DataError: the server is down", **changes):
+    return dataclasses.replace(make_rollout(sample_id, **changes), status=Status.POLICY_ERROR, reason=reason)
+
+
+def test_a_rollout_whose_policy_failed_is_replaced_by_a_later_attempt_and_nothing_else_is_touched(tmp_path):
+    path = tmp_path / "r.jsonl"
+    truncated = dataclasses.replace(make_rollout("c"), status=Status.TRUNCATED_TURNS)
+    write(path, failed("a"), make_rollout("b"), truncated, failed("a", sibling=1))
+    before = path.read_bytes()
+    with RolloutWriter(path, make_header(), resume=True, retry_failed=True) as writer:
+        assert (writer.done, writer.failed) == ({("b", 0), ("c", 0)}, {("a", 0), ("a", 1)})
+        writer.append(make_rollout("a"))
+        assert (writer.done, writer.failed) == ({("a", 0), ("b", 0), ("c", 0)}, {("a", 1)})
+        with pytest.raises(InvariantError, match="is written twice"):
+            writer.append(make_rollout("a"))
+    assert path.read_bytes().startswith(before)
+    retried = []
+    found = list(read_rollouts(path, on_retried=retried.append)[1])
+    assert [(rollout.sample.id, rollout.sibling, rollout.status.value) for rollout in found] == [
+        ("b", 0, "answered"),
+        ("c", 0, "truncated_turns"),
+        ("a", 0, "answered"),
+        ("a", 1, "policy_error"),
+    ]
+    assert retried == [("a", 0)]
+    with RolloutWriter(path, make_header(), resume=True, retry_failed=True) as writer:
+        assert (writer.done, writer.failed) == ({("a", 0), ("b", 0), ("c", 0)}, {("a", 1)})
+
+
+def test_what_failed_again_is_there_once_with_its_last_reason_and_may_be_tried_a_third_time(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write(path, failed("a", "first"), make_rollout("b"))
+    for reason in ("second", "third"):
+        with RolloutWriter(path, make_header(), resume=True, retry_failed=True) as writer:
+            assert writer.failed == {("a", 0)}
+            writer.append(failed("a", reason))
+    retried = []
+    found = list(read_rollouts(path, on_retried=retried.append)[1])
+    assert [(rollout.sample.id, rollout.reason) for rollout in found] == [("b", ""), ("a", "third")]
+    assert retried == [("a", 0), ("a", 0)]
+
+
+def test_what_failed_counts_as_done_unless_it_is_asked_for(tmp_path):
+    path = tmp_path / "r.jsonl"
+    write(path, failed("a"))
+    with RolloutWriter(path, make_header(), resume=True) as writer:
+        assert (writer.done, writer.failed) == ({("a", 0)}, set())
+
+
+def test_a_base_image_that_a_power_cut_left_empty_is_written_anew(tmp_path):
+    write(tmp_path / "r.jsonl", make_rollout("a"))
+    (stored,) = (tmp_path / "images").iterdir()
+    whole = stored.read_bytes()
+    for left in (b"", whole[:50]):
+        stored.write_bytes(left)
+        write(tmp_path / "r.jsonl", make_rollout(f"b{len(left)}"), resume=True)
+        assert stored.read_bytes() == whole
+
+
 # --- hostile files ----------------------------------------------------------------------------------------------------
 
 

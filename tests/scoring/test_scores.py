@@ -96,6 +96,9 @@ def test_the_thresholds_are_those_of_linspace_to_the_last_bit():
         (number(), "4.0", 1.0, "4.0 is right"),
         (number("0"), "0", 1.0, "0.0 is right"),
         (number(""), "0", None, "unscored: gold answer '': no answer"),
+        (number("1,200"), "1200", 1.0, "1200.0 is right"),
+        (number("about 4"), "4", None, "unscored: gold answer 'about 4': more than a number"),
+        (number("3 m or 4"), "4", None, "unscored: gold answer '3 m or 4': ambiguous: 3 and 4"),
     ],
 )
 def test_a_score_explains_itself(sample, answer, value, explanation):

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vilasr.scoring import RolloutFacts, bootstrap_interval, estimate, summarise
+from vilasr.scoring import DIFFERENCE_BOUNDS, RolloutFacts, bootstrap_interval, estimate, summarise, wilson_interval
 from vilasr.types import Status
 
 
@@ -30,6 +32,31 @@ def test_the_interval_is_seeded_and_near_the_normal_one():
 def test_less_than_two_samples_say_nothing_about_the_spread():
     assert (estimate([1.0]).mean, estimate([1.0]).stderr, estimate([1.0]).ci95) == (1.0, None, (0.0, 1.0))
     assert (estimate([]).mean, estimate([]).num) == (None, 0)
+
+
+def test_equal_scores_have_wilsons_interval_and_not_one_without_width():
+    # 3 of 3: n / (n + z^2) = 3 / 6.8416; 0 of 3 is its mirror image.
+    right, wrong = estimate([1.0] * 3), estimate([0.0] * 3)
+    assert (right.interval, right.ci95) == ("wilson", (pytest.approx(0.438494), 1.0))
+    assert (wrong.interval, wrong.ci95) == ("wilson", (0.0, pytest.approx(1 - 0.438494)))
+    assert estimate([1.0] * 10).ci95[0] == pytest.approx(10 / 13.8416)
+    # Scores between 0 and 1: 2 of 4 by Wilson (Newcombe 1998, method 3), 0.15 to 0.85.
+    assert estimate([0.5] * 4).ci95 == pytest.approx((0.150036, 0.849964), abs=1e-5)
+
+
+def test_scores_that_differ_keep_the_bootstrap_and_so_do_differences():
+    assert estimate([1.0, 1.0, 0.0]).interval == "bootstrap"
+    assert estimate([1.0, 1.0, 0.0]).ci95 == bootstrap_interval([1.0, 1.0, 0.0])
+    same = estimate([0.0] * 3, bounds=DIFFERENCE_BOUNDS)
+    assert (same.interval, same.ci95) == ("bootstrap", (0.0, 0.0))
+    assert (estimate([1.0]).interval, estimate([]).interval) == ("range", "range")
+
+
+@given(st.integers(min_value=1, max_value=10**6), st.floats(min_value=0, max_value=1))
+def test_wilsons_interval_holds_the_share_and_stays_between_0_and_1(num, share):
+    low, high = wilson_interval(share, num)
+    assert 0 <= low <= share <= high <= 1
+    assert low < high
 
 
 def test_siblings_are_averaged_before_the_uncertainty_is_taken():

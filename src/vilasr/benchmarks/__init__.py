@@ -4,8 +4,9 @@ from vilasr.benchmarks.aggregate import Aggregation, MeanOf, estimate_means, mea
 from vilasr.benchmarks.base import WHOLE, Benchmark, Exclusion, LoadOptions, Shard
 from vilasr.benchmarks.comparison import ComparedRun, compare_runs
 from vilasr.benchmarks.comparison_report import comparison_table, write_comparison
+from vilasr.benchmarks.files import FileBenchmark
 from vilasr.benchmarks.named import BENCHMARK_NAMES, PUBLISHED, aggregation_of, benchmark_named
-from vilasr.benchmarks.published import Published, PublishedBenchmark
+from vilasr.benchmarks.published import Published
 from vilasr.benchmarks.report import render_html, render_markdown, write_report
 from vilasr.benchmarks.summarise import facts_for, summary_of
 
@@ -17,10 +18,10 @@ __all__ = [
     "Benchmark",
     "ComparedRun",
     "Exclusion",
+    "FileBenchmark",
     "LoadOptions",
     "MeanOf",
     "Published",
-    "PublishedBenchmark",
     "Shard",
     "aggregation_of",
     "benchmark_named",

@@ -85,6 +85,8 @@ def estimate_means(
 
     Groups are independent: the variance of a mean over k of them is the sum of theirs over k squared, and the bootstrap
     draws within each group. A group of one item says nothing about its spread; then the interval is the whole range.
+    Where the scores of every group are equal, the distances from mean to bound of their Wilson intervals add up as
+    standard errors do (Zou and Donner 2008).
     """
     import numpy as np
 
@@ -97,7 +99,7 @@ def estimate_means(
     for mean in aggregation.means:
         names = [name for name in _names(mean) if name in known]
         if not names:
-            known_mean = Estimate(mean=None, stderr=None, ci95=bounds, num=0)
+            known_mean = Estimate(mean=None, stderr=None, ci95=bounds, interval="range", num=0)
         else:
             drawn = np.mean([draws[name] for name in names], axis=0)
             known_mean = _mean_of([known[name] for name in names], drawn, bounds)
@@ -116,13 +118,21 @@ def _mean_of(parts: Sequence[Estimate], drawn: np.ndarray, bounds: tuple[float, 
     import numpy as np
 
     num = sum(part.num for part in parts)
-    mean = fmean(part.mean for part in parts if part.mean is not None)
+    means = [part.mean for part in parts if part.mean is not None]
     errors = [part.stderr for part in parts if part.stderr is not None]
+    mean = fmean(means)
     if len(errors) < len(parts):
-        return Estimate(mean=mean, stderr=None, ci95=bounds, num=num)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+        return Estimate(mean=mean, stderr=None, ci95=bounds, interval="range", num=num)
     stderr = math.hypot(*errors) / len(parts)
-    return Estimate(mean=mean, stderr=stderr, ci95=(float(low), float(high)), num=num)
+    if all(part.interval == "wilson" for part in parts):
+        below, above = (
+            math.hypot(*(value - part.ci95[end] for value, part in zip(means, parts, strict=True))) / len(parts)
+            for end in (0, 1)
+        )
+        ci95 = (mean - below, mean + above)
+        return Estimate(mean=mean, stderr=stderr, ci95=ci95, interval="wilson", num=num)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Estimate(mean=mean, stderr=stderr, ci95=(float(low), float(high)), interval="bootstrap", num=num)
 
 
 def _inner(mean: MeanOf) -> Iterator[MeanOf]:

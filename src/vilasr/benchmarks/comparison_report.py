@@ -11,13 +11,14 @@ from vilasr.benchmarks.wording import (
     by_kind,
     caveats,
     cell,
-    counted,
+    interval_cell,
     range_text,
     rate_text,
     said_once,
     score_text,
     signed_text,
 )
+from vilasr.plurals import counted
 from vilasr.viewer import static_page
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def comparison_html(comparison: Mapping[str, Json]) -> str:
 def _explanation(first: str) -> str:
     return (
         f'Differences are to the first, "{first}", over the samples that both have scored; their intervals are from a '
-        "paired bootstrap."
+        "paired bootstrap, those of the scores from one over samples, or by Wilson where all are equal."
     )
 
 
 def _score_row(run: Run) -> tuple[str, ...]:
     summary, difference = run["summary"], run["difference"]
-    row = (run["name"], score_text(summary["score"]), range_text(summary["ci95"]))
+    row = (run["name"], score_text(summary["score"]), interval_cell(summary))
     if difference is None:
         return (*row, "", "", "")
     return (*row, *_difference_cells(difference), f"{difference['num_shared']:,}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vilasr.data.video import is_video
 from vilasr.drawing import open_image
 from vilasr.errors import DataError, InputError
-from vilasr.integrations.official import shown
+from vilasr.integrations.fields import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vilasr.benchmarks.fields import gold_letter, identity, words
-from vilasr.benchmarks.options import split_options
+from vilasr.benchmarks.fields import identity
 from vilasr.benchmarks.published import Published
 from vilasr.errors import DataError
-from vilasr.integrations.official import shown
+from vilasr.integrations.fields import gold_letter, shown, words
+from vilasr.integrations.options import split_options
 from vilasr.types import AnswerType, Sample
 
 if TYPE_CHECKING:
-    from vilasr.benchmarks.published import Values
+    from vilasr.benchmarks.files import Values
 
 _PAIRS = ("Cam.-Cam.", "Cam.-Obj.", "Cam.-Reg.", "Obj.-Obj.", "Obj.-Reg.", "Reg.-Reg.")
 TYPES = (

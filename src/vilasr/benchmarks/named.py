@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from vilasr.benchmarks.base import LoadOptions
 from vilasr.benchmarks.generated import GENERATED
+from vilasr.benchmarks.generated_files import open_generated
 from vilasr.benchmarks.mmsi import MMSI
-from vilasr.benchmarks.published import PublishedBenchmark, default_folder
+from vilasr.benchmarks.published import default_folder, open_published
 from vilasr.benchmarks.spar import SPAR, SPAR_TINY
 from vilasr.benchmarks.spatialeval import SPATIALEVAL, SPATIALEVAL_GRID, SPATIALEVAL_MAP, SPATIALEVAL_MAZE
 from vilasr.benchmarks.vsi import VSI, VSI_DEBIASED
@@ -36,24 +37,22 @@ def benchmark_named(
     """The benchmark of that name.
 
     Args:
-        data: folder or file of a published one; None: its default folder.
+        data: folder or file; None: the default folder of a published one, and samples made on the fly of the others.
         options: how the files are read; `workers` also make the samples of generated scenes.
 
     Raises:
-        InputError: a name that is not in BENCHMARK_NAMES; files that are not there, with what to fetch; data for a
-            benchmark that is generated.
+        InputError: a name that is not in BENCHMARK_NAMES; files that are not there, with what to fetch or make.
     """
     for generated in GENERATED:
         if generated.name == name:
             if data is not None:
-                expected = f"nothing: {name} is generated"
-                raise InputError("--data", expected=expected, got=str(data), remedy="Leave --data out.")
+                return open_generated(generated, Path(data), options)
             # Mazes are made faster than they can be sent from one process to another.
             return generated if generated.task == "maze" else replace(generated, workers=options.workers)
     for published in PUBLISHED:
         if published.name == name:
             folder = default_folder(published) if data is None else Path(data)
-            return PublishedBenchmark(published, folder, options)
+            return open_published(published, folder, options)
     raise InputError("benchmark", expected="one of " + ", ".join(BENCHMARK_NAMES), got=repr(name))
 
 

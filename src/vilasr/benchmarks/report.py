@@ -17,13 +17,14 @@ from vilasr.benchmarks.wording import (
     by_kind,
     caveats,
     cell,
-    counted,
+    estimate_text,
+    interval_cell,
     interval_text,
-    range_text,
     rate_text,
     said_once,
     score_text,
 )
+from vilasr.plurals import counted
 from vilasr.viewer import static_page
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def write_report(summary: Summary, folder: str | os.PathLike[str], *, seeds: See
 
 def render_markdown(summary: Summary, *, seeds: Seeds | None = None) -> str:
     """The report as Markdown."""
-    lines = [f"# {cell(summary['benchmark'])}: {score_text(summary['score'])}", "", interval_text(summary), ""]
+    lines = [f"# {cell(summary['benchmark'])}: {score_text(summary['score'])}", "", estimate_text(summary), ""]
     lines += [f"> {cell(sentence)}" for sentence in _caveats(summary, seeds)]
     lines += ["", "| | |", "|---|---|"]
     lines += [f"| {name} | {cell(value)} |" for name, value in (*_headline(summary), *_settings(summary))]
@@ -64,7 +65,7 @@ def render_markdown(summary: Summary, *, seeds: Seeds | None = None) -> str:
             "|---|--:|---|--:|--:|",
         ]
         lines += [
-            f"| {seed} | {score_text(run['score'])} | {range_text(run['ci95'])} | {run['num']} "
+            f"| {seed} | {score_text(run['score'])} | {interval_cell(run)} | {run['num']} "
             f"| {rate_text(run['answered_rate'])} |"
             for seed, run in seeds.items()
         ]
@@ -73,7 +74,7 @@ def render_markdown(summary: Summary, *, seeds: Seeds | None = None) -> str:
         head = f"| {cell(kind)} | score | 95 % interval | samples |"
         lines += ["", f"## By {cell(kind)}", "", head, "|---|--:|---|--:|"]
         lines += [
-            f"| {cell(name)} | {score_text(group['score'])} | {range_text(group['ci95'])} | {group['num']} |"
+            f"| {cell(name)} | {score_text(group['score'])} | {interval_cell(group)} | {group['num']} |"
             for name, group in groups.items()
         ]
     outcomes = {OUTCOME_WORDS[name]: count for name, count in summary["outcomes"].items() if count}
@@ -131,7 +132,7 @@ def _head(summary: Summary, link: str) -> str:
         f"<header><h1>{escape(str(summary['benchmark']))}</h1><p class='quiet'>{escape(under)}</p></header>"
         f'<section class="card hero"><p class="score">{score_text(summary["score"])}<span>of 100</span></p>'
         f'<div class="hero-plot"><div class="scale">{score_bar(summary)}<p class="ends"><span>0</span><span>100</span>'
-        f"</p></div><p><strong>95 % interval {range_text(summary['ci95'])}</strong>, standard error {stderr}, "
+        f"</p></div><p><strong>{interval_text(summary)}</strong>, standard error {stderr}, "
         f"{samples}{rollouts}</p></div>{links}</section>"
     )
 
@@ -147,7 +148,7 @@ def _seed_section(summary: Summary, seeds: Seeds) -> str:
     rows = "".join(
         f'<tr><th scope="row"><a href="seed-{seed}/report.html">seed {seed}</a></th>'
         f'<td class="number">{score_text(run["score"])}</td><td class="plot">{score_bar(run)}</td>'
-        f'<td class="number wide">{range_text(run["ci95"])}</td><td class="number">{run["num"]:,}</td>'
+        f'<td class="number wide">{interval_cell(run)}</td><td class="number">{run["num"]:,}</td>'
         f'<td class="number wide">{rate_text(run["answered_rate"])}</td></tr>'
         for seed, run in seeds.items()
     )
@@ -203,7 +204,7 @@ def _group_section(kind: str, groups: Mapping[str, Summary], link: str, means: C
     rows = "".join(
         f'<tr><th scope="row">{_linked(name, "" if full[name] in means else link, {"group": full[name]})}</th>'
         f'<td class="number">{score_text(group["score"])}</td><td class="plot">{score_bar(group)}</td>'
-        f'<td class="number wide">{range_text(group["ci95"])}</td><td class="number">{group["num"]:,}</td></tr>'
+        f'<td class="number wide">{interval_cell(group)}</td><td class="number">{group["num"]:,}</td></tr>'
         for name, group in groups.items()
     )
     head = _table_head("", "score", "", "95 %", "samples", wide=(3,))
@@ -292,10 +293,11 @@ def _drew_rate(summary: Summary) -> float | None:
 
 def _settings(summary: Summary) -> list[Row]:
     keys = ("model", "drawing", "protocol", "style", "temperature", "seed", "metric_mode", "version", "config_hash")
-    counts = ("num_rollouts", "num_unscored", "num_excluded", "num_bad_lines")
+    counts = ("num_rollouts", "num_unscored", "num_excluded", "num_bad_lines", "num_retried")
     told = summary | {"drawing": "on" if summary["drawing"] else "off"}
     rows = [(key.replace("_", " "), str(told[key])) for key in keys if key != "seed" or "seeds" not in summary]
     rows += [("seeds", ", ".join(summary["seeds"]))] if "seeds" in summary else []
+    rows.append(("95 % intervals", "by bootstrap over samples; by Wilson where all scores are equal"))
     return rows + [(key[4:].replace("_", " "), str(summary[key])) for key in counts if summary[key]]
 
 

@@ -13,15 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vilasr.benchmarks.aggregate import Aggregation, MeanOf
-from vilasr.benchmarks.fields import gold, identity, words
-from vilasr.benchmarks.options import split_options
+from vilasr.benchmarks.fields import gold, identity
 from vilasr.benchmarks.published import Published
 from vilasr.errors import DataError
-from vilasr.integrations.official import shown
+from vilasr.integrations.fields import shown, words
+from vilasr.integrations.options import split_options
 from vilasr.types import AnswerType, Sample
 
 if TYPE_CHECKING:
-    from vilasr.benchmarks.published import Values
+    from vilasr.benchmarks.files import Values
 
 LOW = (
     *("depth_prediction_oc", "depth_prediction_oo", "distance_prediction_oc", "distance_prediction_oo"),

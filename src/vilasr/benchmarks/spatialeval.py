@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from vilasr.benchmarks.fields import gold_letter, words
-from vilasr.benchmarks.options import split_options
 from vilasr.benchmarks.published import Published
+from vilasr.integrations.fields import gold_letter, words
+from vilasr.integrations.options import split_options
 from vilasr.types import AnswerType, Sample
 
 if TYPE_CHECKING:
-    from vilasr.benchmarks.published import Values
+    from vilasr.benchmarks.files import Values
 
 
 def decode(row: Values) -> Sample:

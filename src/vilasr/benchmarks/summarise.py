@@ -61,6 +61,7 @@ def summary_of(
     metric_mode: str = "default",
     excluded: Mapping[str, int] | None = None,
     num_bad_lines: int = 0,
+    num_retried: int = 0,
 ) -> dict[str, Json]:
     """The content of `summary.json`.
 
@@ -70,7 +71,8 @@ def summary_of(
     is right or not, and all items count alike: where `score` is a mean over tasks, or numbers are right in part, pass@1
     is not `score`.
     `num_excluded` items could not be run, for the reasons counted in `excluded`, and `num_bad_lines` could not be read;
-    neither is in any mean. `outcomes` counts each rollout once, `turn_counts` by number of turns.
+    neither is in any mean. `num_retried` rollouts were tried again after the policy had failed. `interval` says how
+    `ci95` was found. `outcomes` counts each rollout once, `turn_counts` by number of turns.
     """
     rows = list(facts)
     made = summarise(rows, seed=header.seed)
@@ -87,6 +89,7 @@ def summary_of(
         "score": _percent(score.mean),
         "stderr": _percent(score.stderr),
         "ci95": [_percent(bound) for bound in score.ci95],
+        "interval": score.interval,
         "answered_rate": round(made.answered_rate, 6),
         "truncated_rate": round(made.truncated_rate, 6),
         "error_rate": round(made.error_rate, 6),
@@ -105,6 +108,7 @@ def summary_of(
         "num_excluded": sum((excluded or {}).values()),
         "excluded": dict(excluded or {}),
         "num_bad_lines": num_bad_lines,
+        "num_retried": num_retried,
         "mean_drawn_images": round(made.mean_drawn_images, 4),
         "drawing_score": _percent(made.drawing_score),
         "drawing_agreement": None if made.drawing_agreement is None else round(made.drawing_agreement, 6),
@@ -144,6 +148,7 @@ def group_as_json(group: Estimate) -> dict[str, Json]:
         "num": group.num,
         "stderr": _percent(group.stderr),
         "ci95": [_percent(bound) for bound in group.ci95],
+        "interval": group.interval,
     }
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.benchmarks.aggregate import Aggregation, MeanOf
-from vilasr.benchmarks.fields import gold, identity, listed, words
-from vilasr.benchmarks.options import without_letters
+from vilasr.benchmarks.fields import gold, identity, listed
 from vilasr.benchmarks.published import Published
 from vilasr.errors import DataError
-from vilasr.integrations.official import shown
+from vilasr.integrations.fields import shown, words
+from vilasr.integrations.options import without_letters
 from vilasr.types import AnswerType, Sample
 
 if TYPE_CHECKING:
-    from vilasr.benchmarks.published import Values
+    from vilasr.benchmarks.files import Values
 
 NUMERIC = ("object_counting", "object_abs_distance", "object_size_estimation", "room_size_estimation")
 LEVELS = ("object_rel_direction_easy", "object_rel_direction_medium", "object_rel_direction_hard")

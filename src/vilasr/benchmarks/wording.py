@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from vilasr.plurals import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -25,6 +27,9 @@ REASONS = {
     "policy_error": "the model or its server failed; the rollout says how",
 }
 """Why a rollout ended, by status."""
+
+INTERVALS = {"bootstrap": "by bootstrap", "wilson": "by Wilson", "range": "for want of samples"}
+"""How a 95 % interval was found, by `IntervalKind`."""
 
 OUTCOME_WORDS = {
     "right": "right",
@@ -58,19 +63,24 @@ def range_text(bounds: tuple[float, float], *, signed: bool = False) -> str:
 
 
 def interval_text(estimate: Mapping[str, Json]) -> str:
+    """The 95 % interval of an estimate, and which it is.
+
+    >>> interval_text({"ci95": (43.8494, 100.0), "interval": "wilson"})
+    '95 % interval 43.8 to 100.0 by Wilson'
+    """
+    return f"95 % interval {range_text(estimate['ci95'])} {INTERVALS[estimate['interval']]}"
+
+
+def interval_cell(estimate: Mapping[str, Json]) -> str:
+    """The same in a table of intervals, where only what is no bootstrap is named."""
+    kind = estimate["interval"]
+    return range_text(estimate["ci95"]) + ("" if kind == "bootstrap" else f" {INTERVALS[kind]}")
+
+
+def estimate_text(estimate: Mapping[str, Json]) -> str:
     """95 % interval, standard error and number of samples of an estimate with those keys."""
     stderr = "unknown" if estimate["stderr"] is None else f"{estimate['stderr']:.2f}"
-    return (
-        f"95 % interval {range_text(estimate['ci95'])}, standard error {stderr}, {counted(estimate['num'], 'sample')}"
-    )
-
-
-def counted(num: int, what: str) -> str:
-    """
-    >>> counted(1, "sample"), counted(2500, "sample")
-    ('1 sample', '2,500 samples')
-    """
-    return f"{num:,} {what}" if num == 1 else f"{num:,} {what}s"
+    return f"{interval_text(estimate)}, standard error {stderr}, {counted(estimate['num'], 'sample')}"
 
 
 def cell(value: Json) -> str:
@@ -106,7 +116,13 @@ def caveats(summary: Summary) -> list[str]:
         )
     if failures := summary["statuses"].get("policy_error", 0):
         said.append(
-            f"{counted(failures, 'rollout')} ended because the model could not be reached or failed, and counted as 0."
+            f"{counted(failures, 'rollout')} ended because the model could not be reached or failed, and counted as 0. "
+            "--resume tries again."
+        )
+    if summary["num_retried"]:
+        said.append(
+            f"Tried again: {counted(summary['num_retried'], 'rollout')}, for the model could not be reached or failed. "
+            "The last attempt counts."
         )
     if summary["num_unscored"]:
         said.append(

@@ -167,14 +167,6 @@ def write_json(data: Json, target: str) -> None:
         raise InputError(target, expected="a file that can be written", got=got, remedy="Give another.") from error
 
 
-def counted(num: int, what: str) -> str:
-    """
-    >>> counted(1, "sample"), counted(2500, "sample")
-    ('1 sample', '2,500 samples')
-    """
-    return f"{num:,} {what}" if num == 1 else f"{num:,} {what}s"
-
-
 def say(text: str) -> None:
     """A line for people, on stderr: stdout is for results."""
     print(text, file=sys.stderr, flush=True)

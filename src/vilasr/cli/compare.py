@@ -75,10 +75,11 @@ def read_run(folder: Path, name: str, progress: Progress) -> ComparedRun:
     seeds = stored.get("seeds") or {}
     files = [folder / f"seed-{seed}" / WHOLE_FILE for seed in seeds] or [folder / WHOLE_FILE]
     bad_lines: list[str] = []
+    retried: set[tuple[Path, str, int]] = set()
     facts: list[RolloutFacts] = []
     header: Header | None = None
     for file in files:
-        file_header, rows = _read_facts(file, mode, bad_lines, progress)
+        file_header, rows = _read_facts(file, mode, bad_lines, retried, progress)
         header = header or file_header
         facts += rows
     assert header is not None  # there is at least one file
@@ -93,6 +94,7 @@ def read_run(folder: Path, name: str, progress: Progress) -> ComparedRun:
         metric_mode=mode,
         excluded=stored["excluded"],
         num_bad_lines=len(bad_lines),
+        num_retried=len(retried),
     )
     if stored.get("num") not in (None, fresh["num"]):
         say(f"note: the summary of {name} counts {stored['num']} samples; its file holds {fresh['num']}, all compared.")
@@ -100,12 +102,17 @@ def read_run(folder: Path, name: str, progress: Progress) -> ComparedRun:
 
 
 def _read_facts(
-    file: Path, mode: str, bad_lines: list[str], progress: Progress
+    file: Path, mode: str, bad_lines: list[str], retried: set[tuple[Path, str, int]], progress: Progress
 ) -> tuple[Header, Iterator[RolloutFacts]]:
     from vilasr.benchmarks import facts_for
     from vilasr.rollout import read_rollouts
 
-    header, rollouts = read_rollouts(file, on_bad_line=lambda error: bad_lines.append(f"{file}: {error}"), tokens=False)
+    header, rollouts = read_rollouts(
+        file,
+        on_bad_line=lambda error: bad_lines.append(f"{file}: {error}"),
+        on_retried=lambda key: retried.add((file, *key)),
+        tokens=False,
+    )
 
     def facts() -> Iterator[RolloutFacts]:
         for rollout in rollouts:

@@ -12,16 +12,16 @@ from vilasr.cli.common import (
     add_episode_options,
     add_model_options,
     add_seed_option,
-    counted,
     make_folder,
     say,
     whole_number,
 )
 from vilasr.cli.measured import Measured, write_results, write_seeds
 from vilasr.cli.results import check_metric_mode, summary_table
-from vilasr.cli.run_file import add_run_options, run_into_file
+from vilasr.cli.run_file import PolicyInUse, add_run_options, run_into_file
 from vilasr.cli.shards import RunRecord, merge_shards, parse_shard, rollout_file, write_record
 from vilasr.errors import InputError
+from vilasr.plurals import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +40,9 @@ examples:
   vilasr eval spar --shard 0/4 ... --out runs/spar, and so on to 3/4; then
   vilasr eval spar --merge --out runs/spar
 
-maze, maze-ood, maze-valid, maze-shortest, static, video and multiview are generated. The files of vsi, vsi-debiased,
-spar, spar-tiny, mmsi, spatialeval, spatialeval-maze, spatialeval-map and spatialeval-grid are yours to fetch.
+maze, maze-ood, maze-valid, maze-shortest, static, video and multiview are generated, unless --data names a dataset of
+'vilasr generate' or a file in the unified JSON. The files of vsi, vsi-debiased, spar, spar-tiny, mmsi, spatialeval,
+spatialeval-maze, spatialeval-map and spatialeval-grid are yours to fetch.
 """
 
 
@@ -51,7 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
         help="measure a model on a benchmark",
         description="Run a benchmark and write DIR/summary.json, DIR/report.html, DIR/report.md, DIR/rollouts.jsonl, "
         "DIR/rollouts.html and DIR/run.json; and DIR/excluded.jsonl where items had to be left out. Exit code 0 means "
-        "that it was measured, however badly the model did. A run that was stopped goes on with --resume.",
+        "that it was measured, however badly the model did. A run that was stopped goes on with --resume; what ended "
+        "because the model could not be reached or failed is then tried again.",
         epilog=EXAMPLES,
     )
     parser.add_argument("benchmark", metavar="BENCH", help="the name of a benchmark, see below")
@@ -77,7 +79,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
-    group.add_argument("--data", metavar="PATH", help="the benchmark's folder, or a file in it (default: data/BENCH)")
+    group.add_argument("--data", metavar="PATH", help="its folder, or a file (default: data/BENCH, or generated)")
     group.add_argument("--frames", type=whole_number(1), default=16, metavar="N", help="frames taken from each video")
     group.add_argument(
         "--workers", type=whole_number(1), default=2, metavar="N", help="processes that decode videos or make scenes"
@@ -108,13 +110,14 @@ def run(args: argparse.Namespace) -> int:
     seeds = args.seeds or (args.seed,)
     deadline = None if args.max_seconds is None else time.monotonic() + args.max_seconds
     runs: list[Measured] = []
-    for seed in seeds:
-        folder = make_folder(out / f"seed-{seed}") if args.seeds else out
-        if load is not None:
-            record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), load, folder, deadline)
-        if args.shard is None:
-            record = merge_shards(folder, args.benchmark) if load is None else record
-            runs.append(write_results(folder, args.benchmark, record, mode=args.metric_mode))
+    with PolicyInUse(args) as policy:
+        for seed in seeds:
+            folder = make_folder(out / f"seed-{seed}") if args.seeds else out
+            if load is not None:
+                record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), policy, load, folder, deadline)
+            if args.shard is None:
+                record = merge_shards(folder, args.benchmark) if load is None else record
+                runs.append(write_results(folder, args.benchmark, record, mode=args.metric_mode))
     if args.shard is not None:
         again = f"vilasr eval {args.benchmark} --merge --out {args.out}"
         again += f" --seeds {','.join(map(str, seeds))}" if args.seeds else ""
@@ -128,7 +131,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_seed(
-    args: argparse.Namespace, load: Callable[[list[Exclusion]], Benchmark], folder: Path, deadline: float | None
+    args: argparse.Namespace,
+    policy: PolicyInUse,
+    load: Callable[[list[Exclusion]], Benchmark],
+    folder: Path,
+    deadline: float | None,
 ) -> RunRecord:
     """Run the samples of one seed, all or a shard; returns what came of it, which a shard also writes beside its
     rollouts."""
@@ -142,6 +149,7 @@ def _run_seed(
     begun, started = time.monotonic(), datetime.now(UTC)
     done = run_into_file(
         args,
+        policy,
         benchmark.samples(args.num, args.seed, shard),
         folder / rollout_file(args.shard),
         total=len(shard.positions(num)) * args.samples_per_prompt,

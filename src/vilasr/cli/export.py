@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, add_seed_option, counted, decimal_number, say, whole_number
+from vilasr.cli.common import DONE, add_seed_option, decimal_number, say, whole_number
 from vilasr.errors import InputError
+from vilasr.plurals import counted
 
 if TYPE_CHECKING:
     import argparse

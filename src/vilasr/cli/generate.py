@@ -11,8 +11,9 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, add_seed_option, counted, whole_number
+from vilasr.cli.common import DONE, add_seed_option, whole_number
 from vilasr.errors import InputError
+from vilasr.plurals import counted
 from vilasr.tasks import TASK_NAMES
 
 if TYPE_CHECKING:

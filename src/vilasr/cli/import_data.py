@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, counted
+from vilasr.cli.common import DONE
 from vilasr.errors import InputError
+from vilasr.plurals import counted
 
 if TYPE_CHECKING:
     import argparse

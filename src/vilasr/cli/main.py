@@ -73,6 +73,19 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         chosen: dict[str, Any] = {"formatter_class": HelpFormatter, "allow_abbrev": False} | settings
         super().__init__(**chosen)
+        self._is_mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Options may stand anywhere among the words of a command that takes any number of them: argparse alone would
+        give it those before the first option, and know nothing of the rest."""
+        takes_any = any(action.nargs in ("*", "+") for action in self._get_positional_actions())
+        if self._is_mixing or not takes_any:
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True  # what is called now parses options and words in turn, by this very method
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"error: {message}\nRun '{self.prog} --help' to see what it takes.\n")

@@ -70,6 +70,7 @@ def write_results(folder: Path, benchmark: str, record: RunRecord, *, mode: str)
         metric_mode=mode,
         excluded=kinds_of(record.excluded.values()),
         num_bad_lines=reader.num_bad_lines,
+        num_retried=sum(sample_id in reader.sample_ids for sample_id, _ in reader.retried),
     ) | {"complete": record.complete, "num_items": record.num_items, **reader.num_tokens}
     _write_excluded(record.excluded, folder / EXCLUDED_FILE)
     write_report(summary, folder)
@@ -107,6 +108,7 @@ def over_seeds(runs: Mapping[int, Measured], benchmark: str, *, mode: str) -> di
         metric_mode=mode,
         excluded=excluded,
         num_bad_lines=sum(each["num_bad_lines"] for each in summaries),
+        num_retried=sum(each["num_retried"] for each in summaries),
     )
     return summary | {
         "complete": all(each["complete"] for each in summaries),
@@ -136,9 +138,10 @@ class _Reader:
     def __init__(self, path: Path, sample_ids: frozenset[str]) -> None:
         from vilasr.rollout import read_rollouts
 
-        self._path, self._sample_ids = path, sample_ids
+        self._path, self.sample_ids = path, sample_ids
         self.header, _ = read_rollouts(path)
         self.num_bad_lines = 0
+        self.retried: set[tuple[str, int]] = set()
         self.num_tokens: dict[str, int | None] = {}
 
     def rollouts(self) -> Iterator[Rollout]:
@@ -147,8 +150,9 @@ class _Reader:
 
         num_context = num_sampled = 0
         known = True
-        for rollout in read_rollouts(self._path, on_bad_line=self._count_bad_line)[1]:
-            if rollout.sample.id not in self._sample_ids:
+        rollouts = read_rollouts(self._path, on_bad_line=self._count_bad_line, on_retried=self.retried.add)[1]
+        for rollout in rollouts:
+            if rollout.sample.id not in self.sample_ids:
                 continue
             for turn in rollout.turns:
                 known = known and turn.tokens is not None

@@ -25,6 +25,8 @@ def check_metric_mode(mode: str, option: str = "--metric-mode") -> str:
 
 def summary_table(summary: Mapping[str, Json]) -> str:
     """The content of a `summary.json` for people: the score, the rates, how rollouts ended, the groups."""
+    from vilasr.benchmarks.wording import interval_text
+
     spread = "" if summary["stderr"] is None else f", standard error {summary['stderr']:.1f}"
     facts = [
         *((f"pass@{k}", _score(value["score"])) for k, value in summary["pass_at"].items()),
@@ -39,13 +41,14 @@ def summary_table(summary: Mapping[str, Json]) -> str:
         ("seconds a rollout", _each(summary["seconds"], summary["num_rollouts"])),
         ("tokens a rollout", _tokens(summary)),
         ("not scored", str(summary["num_unscored"] or "")),
+        ("tried again", str(summary["num_retried"] or "")),
         ("left out", ", ".join(f"{reason} {count}" for reason, count in summary["excluded"].items())),
         ("no items of", ", ".join(name.partition("=")[2] for name in summary["missing_groups"])),
         ("bad lines", str(summary["num_bad_lines"] or "")),
     ]
     lines = [
         f"{summary['benchmark']}: {_score(summary['score'])} of 100 "
-        f"(95 % interval {_range(summary['ci95'])}{spread}, {summary['num']} samples)",
+        f"({interval_text(summary)}{spread}, {summary['num']} samples)",
         *(f"  {name:<20}{value}" for name, value in facts if value),
     ]
     groups = summary["groups"]
@@ -96,7 +99,3 @@ def _rate(value: float) -> str:
 
 def _score(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
-
-
-def _range(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.1f} to {bounds[1]:.1f}"

@@ -16,7 +16,7 @@ from vilasr.cli.common import (
     whole_number,
 )
 from vilasr.cli.results import summary_table
-from vilasr.cli.run_file import add_run_options, kinds_of, run_into_file
+from vilasr.cli.run_file import PolicyInUse, add_run_options, kinds_of, run_into_file
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
         "rollout",
         help="run a model on a dataset, into a rollout file",
         description="Run every sample of a dataset that 'vilasr generate' wrote. Exit code 0 means that every attempt "
-        "was made: how each ended stands in the file. A run that was stopped goes on with --resume.",
+        "was made: how each ended stands in the file. A run that was stopped goes on with --resume; what ended "
+        "because the model could not be reached or failed is then tried again.",
     )
     parser.add_argument("data", metavar="DATA", help="a dataset folder")
     parser.add_argument("--out", required=True, metavar="FILE", help="the JSONL file; images go beside it")
@@ -61,22 +62,27 @@ def run(args: argparse.Namespace) -> int:
     path = Path(args.out)
     if path.is_dir():
         raise InputError(args.out, expected="a file", got="a folder", remedy=f"Give {path / 'rollouts.jsonl'}.")
-    done = run_into_file(
-        args,
-        islice(samples, args.num),
-        path,
-        total=min(info.num, args.num or info.num) * args.samples_per_prompt,
-        num_siblings=args.samples_per_prompt,
-        source={"dataset": _identity(info)},
-    )
+    with PolicyInUse(args) as policy:
+        done = run_into_file(
+            args,
+            policy,
+            islice(samples, args.num),
+            path,
+            total=min(info.num, args.num or info.num) * args.samples_per_prompt,
+            num_siblings=args.samples_per_prompt,
+            source={"dataset": _identity(info)},
+        )
     bad_lines: list[str] = []
-    _, rollouts = read_rollouts(path, on_bad_line=lambda error: bad_lines.append(str(error)))
+    retried: set[tuple[str, int]] = set()
+    _, rollouts = read_rollouts(path, on_bad_line=lambda error: bad_lines.append(str(error)), on_retried=retried.add)
+    facts = [facts_for(rollout, drawing=done.header.drawing) for rollout in rollouts]
     summary = summary_of(
-        (facts_for(rollout, drawing=done.header.drawing) for rollout in rollouts),
+        facts,
         benchmark=info.name,
         header=done.header,
         excluded=kinds_of([*done.excluded.values(), *bad_rows]),
         num_bad_lines=len(bad_lines),
+        num_retried=len(retried),
     )
     print(summary_table({**summary, "groups": {}}))
     print(f"\n{summary['num_rollouts']} rollouts in {path}")

@@ -15,16 +15,14 @@ from vilasr.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Container, Coroutine, Iterable, Iterator, Mapping
     from pathlib import Path
+    from types import TracebackType
 
+    from vilasr.api import OpenedPolicy
     from vilasr.errors import DataError
     from vilasr.rollout import Header
     from vilasr.types import Json, Rollout, Sample
-
-
-NORMAL_95 = 1.96
-"""Standard errors on each side of a mean that hold 95 % of a normal distribution."""
 
 
 def add_run_options(parser: argparse.ArgumentParser, *, temperature: float) -> None:
@@ -56,8 +54,44 @@ class RunDone:
     complete: bool = True
 
 
+class PolicyInUse:
+    """The policy that the model options name, for all runs of one command: opened before the first, closed after the
+    last. A context manager."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._opened: OpenedPolicy | None = None
+        self._loop = asyncio.Runner()  # one for all runs: the connections to an endpoint belong to it
+
+    @property
+    def opened(self) -> OpenedPolicy:
+        """Raises InputError where it cannot be opened."""
+        if self._opened is None:
+            from vilasr.api import open_policy
+
+            args = self._args
+            self._opened = open_policy(
+                args.model, endpoint=args.endpoint, device=args.device, num_slots=args.concurrency
+            )
+        return self._opened
+
+    def run(self, work: Coroutine[None, None, object]) -> None:
+        self._loop.run(work)
+
+    def __enter__(self) -> PolicyInUse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._loop:
+            if self._opened is not None:
+                self._loop.run(self._opened.policy.close())
+
+
 def run_into_file(
     args: argparse.Namespace,
+    policy: PolicyInUse,
     samples: Iterable[Sample],
     path: Path,
     *,
@@ -67,7 +101,7 @@ def run_into_file(
     deadline: float | None = None,
     metric_mode: str = "default",
 ) -> RunDone:
-    """Run what `args` ask for into the rollout file `path`.
+    """Run what `args` ask for into the rollout file `path`. With `--resume`, rollouts whose policy failed run again.
 
     Args:
         args: with the model, episode, seed and run options.
@@ -81,7 +115,6 @@ def run_into_file(
         InputError: the file exists and `--resume` is off, or it was begun with other settings; the model cannot be
             used; two samples have one id.
     """
-    from vilasr.api import open_policy
     from vilasr.rollout import RolloutWriter, new_header, run_rollouts
     from vilasr.types import SamplingParams
 
@@ -92,7 +125,7 @@ def run_into_file(
         raise InputError(
             "--top-p", expected="a number above 0, up to 1", got="0", remedy="For greedy: --temperature 0."
         )
-    opened = open_policy(args.model, endpoint=args.endpoint, device=args.device, num_slots=args.concurrency)
+    opened = policy.opened
     config = episode_config(args, opened)
     config = replace(config, limits=replace(config.limits, max_completion_tokens=args.max_tokens))
     sampling = SamplingParams(temperature=args.temperature, top_p=args.top_p, max_tokens=args.max_tokens)
@@ -107,11 +140,11 @@ def run_into_file(
     )
     sample_ids: set[str] = set()
     excluded: dict[str, str] = {}
-    tally = _Tally(metric_mode)
+    tally = Tally(metric_mode)
     budget = _Budget(samples, deadline)
 
-    with RolloutWriter(path, header, resume=args.resume) as writer:
-        tally.add_all(path if writer.done else None)
+    with RolloutWriter(path, header, resume=args.resume, retry_failed=True) as writer:
+        tally.add_all(path, writer.done)
         with Progress(total, "rollouts", done=min(len(writer.done), total or len(writer.done))) as progress:
 
             def keep(rollout: Rollout) -> None:
@@ -124,24 +157,20 @@ def run_into_file(
                 excluded[sample.id] = f"image: {error}"
                 progress.note(f"sample {sample.id} is left out: {error}")
 
-            async def play() -> None:
-                try:
-                    await run_rollouts(
-                        _distinct(budget, sample_ids),
-                        opened.policy,
-                        config,
-                        num_siblings=num_siblings,
-                        concurrency=args.concurrency,
-                        seed=args.seed,
-                        sampling=sampling,
-                        on_done=keep,
-                        skip=lambda sample_id, sibling: (sample_id, sibling) in writer.done,
-                        on_bad_sample=tell,
-                    )
-                finally:
-                    await opened.policy.close()
-
-            asyncio.run(play())
+            policy.run(
+                run_rollouts(
+                    _distinct(budget, sample_ids),
+                    opened.policy,
+                    config,
+                    num_siblings=num_siblings,
+                    concurrency=args.concurrency,
+                    seed=args.seed,
+                    sampling=sampling,
+                    on_done=keep,
+                    skip=lambda sample_id, sibling: (sample_id, sibling) in writer.done,
+                    on_bad_sample=tell,
+                )
+            )
         return RunDone(
             header=writer.header,
             sample_ids=frozenset(sample_ids),
@@ -185,7 +214,7 @@ def _distinct(samples: Iterable[Sample], ids: set[str]) -> Iterator[Sample]:
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """Running counts for the progress bar. Not the result: that is computed from the whole file."""
 
     metric_mode: str = "default"
@@ -206,20 +235,28 @@ class _Tally:
             self.total_score += score
             self.total_square += score * score
 
-    def add_all(self, path: Path | None) -> None:
-        """Every readable rollout of a file that is gone on with."""
+    def add_all(self, path: Path, done: Container[tuple[str, int]]) -> None:
+        """Every rollout of a file that is gone on with, of those that do not run again."""
         from vilasr.rollout import read_rollouts
 
-        for rollout in read_rollouts(path, on_bad_line=lambda error: None, tokens=False)[1] if path else ():
-            self.add(rollout)
+        for rollout in read_rollouts(path, on_bad_line=lambda error: None, tokens=False)[1]:
+            if (rollout.sample.id, rollout.sibling) in done:
+                self.add(rollout)
 
     def values(self) -> dict[str, str]:
-        """{"score": "85.2 +- 2.1", "answered": "97%"}: the mean over items and its 95 % interval, where known."""
+        """{"score": "85.2 +- 2.1", "answered": "97%"}: the mean over items and its 95 % interval, where known; that of
+        equal scores is not alike on both sides: "100.0 (72.2 to 100.0)"."""
+        from vilasr.scoring import NORMAL_95, wilson_interval
+
         score = {}
         if self.num_scored:
             mean = self.total_score / self.num_scored
             score["score"] = f"{100 * mean:.1f}"
         if self.num_scored > 1:
-            variance = max(0.0, self.total_square / self.num_scored - mean * mean) / (self.num_scored - 1)
-            score["score"] += f" +- {100 * NORMAL_95 * math.sqrt(variance):.1f}"
+            spread = self.total_square / self.num_scored - mean * mean
+            if spread > 1e-12:
+                score["score"] += f" +- {100 * NORMAL_95 * math.sqrt(spread / (self.num_scored - 1)):.1f}"
+            else:
+                low, high = wilson_interval(mean, self.num_scored)
+                score["score"] += f" ({100 * low:.1f} to {100 * high:.1f})"
         return score | {"answered": f"{self.num_answered / self.num_rollouts:.0%}"}

@@ -46,7 +46,10 @@ def run(args: argparse.Namespace) -> int:
     mode = check_metric_mode(args.metric_mode, "--mode")
     compared = None if args.compare is None else check_metric_mode(args.compare, "--compare")
     bad_lines: list[str] = []
-    header, rollouts = read_rollouts(args.file, on_bad_line=lambda error: bad_lines.append(str(error)), tokens=False)
+    retried: set[tuple[str, int]] = set()
+    header, rollouts = read_rollouts(
+        args.file, on_bad_line=lambda error: bad_lines.append(str(error)), on_retried=retried.add, tokens=False
+    )
     facts: list[RolloutFacts] = []
     changes: dict[int, Change] = {}
     for number, rollout in enumerate(rollouts):
@@ -59,7 +62,14 @@ def run(args: argparse.Namespace) -> int:
         got = f"none, and {len(bad_lines)} bad lines" if bad_lines else "none"
         raise InputError(args.file, expected="at least one rollout", got=got)
     benchmark = _name_of(header, args.file)
-    summary = summary_of(facts, benchmark=benchmark, header=header, metric_mode=mode, num_bad_lines=len(bad_lines))
+    summary = summary_of(
+        facts,
+        benchmark=benchmark,
+        header=header,
+        metric_mode=mode,
+        num_bad_lines=len(bad_lines),
+        num_retried=len(retried),
+    )
     if compared:
         for number, change in changes.items():
             facts[number] = replace(facts[number], score=change.other.value)

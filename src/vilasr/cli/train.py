@@ -235,7 +235,7 @@ def _train_grpo(config: GrpoConfig, show: Show) -> None:
 def _check_grpo(config: GrpoConfig) -> None:
     from vilasr.training.grpo_prompts import held_out, open_prompts
 
-    questions = open_prompts(config.prompts, batch_size=config.num_prompts)(0)
+    questions, _ = open_prompts(config.prompts, batch_size=config.num_prompts)(0, config.num_prompts)
     num_held_out = len(held_out(config))
     _check_model(config.model, config.device)
     say(f"Prompts: {len(questions)} a step, {questions[0].id} first; {num_held_out} held out for validation.")

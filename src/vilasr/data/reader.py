@@ -33,20 +33,26 @@ def read_dataset(
     return read_info(folder), _samples(folder, read_info(folder), on_bad_row)
 
 
+def shard_file(folder: Path, info: DatasetInfo, shard: int) -> Path:
+    """A shard of a dataset. Raises InputError where it is missing."""
+    path = shard_path(folder, shard)
+    if not path.exists():
+        got = f"no {path.name}: it is not complete"
+        remedy = "Run the command that generates it again: it goes on where it stopped."
+        raise InputError(str(folder), expected=f"{info.num_shards} shards", got=got, remedy=remedy)
+    return path
+
+
 def _samples(folder: Path, info: DatasetInfo, on_bad_row: Callable[[DataError], None] | None) -> Iterator[Sample]:
     inside = folder.resolve() / IMAGE_FOLDER
     for shard in range(info.num_shards):
-        shard_file = shard_path(folder, shard)
-        if not shard_file.exists():
-            got = f"no {shard_file.name}: it is not complete"
-            remedy = "Run the command that generates it again: it goes on where it stopped."
-            raise InputError(str(folder), expected=f"{info.num_shards} shards", got=got, remedy=remedy)
-        for number, row in enumerate(read_shard(shard_file)):
+        path = shard_file(folder, info, shard)
+        for number, row in enumerate(read_shard(path)):
             try:
                 sample = decode_row(row, folder)
                 _check_inside(sample, inside)
             except DataError as error:
-                located = DataError(f"{shard_file}, row {number}: {error}")
+                located = DataError(f"{path}, row {number}: {error}")
                 if on_bad_row is None:
                     raise located from error
                 on_bad_row(located)

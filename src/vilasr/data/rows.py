@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+COLUMNS = ("id", "task", "question", "options", "answer", "answer_type", "images", "metadata")
 BATCH_ROWS = 100
 _IMAGE = re.compile(rf"{IMAGE_FOLDER}/[0-9a-f]{{64}}\.png")
 
@@ -75,10 +76,10 @@ def read_shard(path: Path) -> Iterator[dict[str, Any]]:
 
     try:
         with pq.ParquetFile(path) as file:
-            missing = [name for name in schema().names if name not in file.schema_arrow.names]
+            missing = [name for name in COLUMNS if name not in file.schema_arrow.names]
             if missing:
-                raise InputError(str(path), expected=f"the columns {', '.join(schema().names)}", got=f"no {missing[0]}")
-            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=schema().names):
+                raise InputError(str(path), expected=f"the columns {', '.join(COLUMNS)}", got=f"no {missing[0]}")
+            for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=list(COLUMNS)):
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowException) as error:
         got = f"one that cannot be read ({str(error).splitlines()[0]})"

@@ -20,8 +20,9 @@ from vilasr.data import DatasetInfo
 from vilasr.data.dataset import check_name
 from vilasr.errors import DataError, InputError
 from vilasr.integrations.dataset_folder import DatasetFolder
+from vilasr.integrations.fields import shown, text_of
 from vilasr.integrations.json_rows import parse_row, read_rows
-from vilasr.integrations.official import decode_question, imported_task, shown, text_of
+from vilasr.integrations.official import decode_question, imported_task
 from vilasr.integrations.recorded import MAX_SIDE, Speech, decode_conversation, speech_of
 from vilasr.integrations.sources import ROLLOUT_FILE
 from vilasr.integrations.staging import staged_folder

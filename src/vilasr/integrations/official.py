@@ -11,12 +11,13 @@ guess a schema from the rows (Arrow) choke on objects that differ from row to ro
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import TYPE_CHECKING
 
 from vilasr.errors import DataError, InputError
+from vilasr.integrations.fields import gold_letter, gold_letter_alone, gold_number, shown, text_of
 from vilasr.integrations.json_rows import parse_row
+from vilasr.integrations.options import without_letters
 from vilasr.protocol import LETTERS
 from vilasr.scoring import extract_answer
 from vilasr.types import AnswerType, Sample
@@ -38,7 +39,6 @@ ANSWER_TYPES = {
 }
 KNOWN = ("question", "options", "answer", "problem_type", "image_path", EXTRA)
 """Fields that become parts of the sample; all others are kept in its metadata."""
-MAX_SHOWN = 80
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)", re.ASCII)
 
@@ -119,6 +119,11 @@ def imported_task(name: str) -> str:
     return f"imported-{name}"
 
 
+def is_imported(task: str) -> bool:
+    """Whether a task is that of samples which came without one of ours."""
+    return task.startswith(imported_task(""))
+
+
 def extra_of(row: Mapping[str, Json]) -> dict[str, Json] | None:
     """What an export of ours put under "vilasr": "id", "task" and "metadata" at least; None where there is nothing."""
     if row.get(EXTRA) is None:
@@ -138,57 +143,31 @@ def extra_of(row: Mapping[str, Json]) -> dict[str, Json] | None:
     return extra
 
 
-def text_of(row: Mapping[str, Json], key: str) -> str:
-    """The text in a field, which must be there and be Unicode."""
-    if key not in row:
-        raise DataError(f"{key}: no such field")
-    value = row[key]
-    if not isinstance(value, str):
-        raise DataError(f"{key}: expected text; got {shown(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"{key}: expected Unicode text; got half of a surrogate pair") from error
-    return value
-
-
-def shown(value: Json) -> str:
-    """A value of a stranger in a message: short, on one line."""
-    text = ascii(value)
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
-
-
 def _options(row: Mapping[str, Json]) -> tuple[str, ...]:
-    """The texts without their letters, where every option bears its own. None, or no such field: in the question."""
+    """The texts without their letters. None, an empty list, or no such field: they stand in the question."""
     value = row.get("options")
-    if value is None:
+    if value is None or value == []:
         return ()
     if not isinstance(value, list):
         raise DataError(f"options: expected a list of texts; got {shown(value)}")
-    if len(value) > len(LETTERS):
-        raise DataError(f"options: expected at most {len(LETTERS)}; got {len(value)}")
-    texts = [text_of({"options": option}, "options") for option in value]
-    lettered = [
-        re.fullmatch(rf"\s*\(?{letter}[.):]+\s?(.*)", text, re.DOTALL)
-        for letter, text in zip(LETTERS, texts, strict=False)
-    ]
-    stripped = [match[1] for match in lettered if match]
-    return tuple(stripped if len(stripped) == len(texts) else texts)
+    return without_letters([text_of({"options": option}, "options") for option in value])
 
 
 def _answer(row: Mapping[str, Json], answer_type: AnswerType, options: tuple[str, ...]) -> str | None:
-    """The gold answer as a sample has it: a letter, a number, a text. What cannot be scored is no answer."""
+    """The gold answer as a sample has it: a letter, a number, a text; None where the row says that it is not known."""
     if "answer" not in row:
         raise DataError("answer: no such field")
     value = row["answer"]
     if value is None:
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and answer_type is not AnswerType.CHOICE:
-        value = str(value)
-    text = text_of({"answer": value}, "answer").strip()
-    if answer_type is AnswerType.NUMBER and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-        return text
-    found = extract_answer(text, answer_type, options)
-    if found.value is None:
-        raise DataError(f"answer: expected one of type {answer_type}; got {shown(text)}: {found.reason}")
-    return f"{found.value:.10g}" if isinstance(found.value, float) else found.value
+    if answer_type is AnswerType.CHOICE:
+        return gold_letter(row, "answer", options) if options else gold_letter_alone(row, "answer")
+    if answer_type is AnswerType.NUMBER:
+        number = gold_number(row, "answer")
+        is_plain = isinstance(value, str) and _NUMBER.fullmatch(value.strip())
+        return value.strip() if is_plain else number
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    found = extract_answer(str(value) if is_number else text_of(row, "answer"), answer_type)
+    if not isinstance(found.value, str):
+        raise DataError(f"answer: expected one of type {answer_type}; got {shown(value)}: {found.reason}")
+    return found.value

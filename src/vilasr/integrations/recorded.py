@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from vilasr.drawing import ImageLimits, load_image, style_named
 from vilasr.env import Episode, EpisodeConfig, Limits
 from vilasr.errors import DataError, InputError
-from vilasr.integrations.official import extra_of, imported_task, shown, text_of
+from vilasr.integrations.fields import shown, text_of
+from vilasr.integrations.official import extra_of, imported_task
 from vilasr.protocol import LETTERS, Sizer, protocol_named
 from vilasr.scoring import extract_answer
 from vilasr.types import AnswerType, Completion, ImagePart, Message, Part, Role, Sample, TextPart

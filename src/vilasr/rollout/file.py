@@ -2,6 +2,9 @@
 
 A line is on disk whole or it does not count; the images it needs are there before it. So after any crash the file
 holds a set of finished rollouts and at most one cut-off line, which resuming drops.
+
+Nothing is ever rewritten. A rollout that ended because its policy failed may be tried again: the other attempt is
+appended, and takes its place wherever the file is read.
 """
 
 from __future__ import annotations
@@ -13,10 +16,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from vilasr.drawing import content_key, load_image, save_png
+from vilasr.drawing import content_key, is_whole_png, load_image, save_png
 from vilasr.errors import DataError, InputError, InvariantError
 from vilasr.rollout.codec import IMAGE_FOLDER, decode_rollout, encode_rollout, without_tokens
 from vilasr.rollout.header import HEADER_START, Header, decode_header, differences, encode_header
+from vilasr.types import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,14 +45,21 @@ RolloutKey = tuple[str, int]
 
 
 def read_rollouts(
-    path: str | os.PathLike[str], *, on_bad_line: Callable[[DataError], None] | None = None, tokens: bool = True
+    path: str | os.PathLike[str],
+    *,
+    on_bad_line: Callable[[DataError], None] | None = None,
+    on_retried: Callable[[RolloutKey], None] | None = None,
+    tokens: bool = True,
 ) -> tuple[Header, Iterator[Rollout]]:
     """The header, and the rollouts one by one as they are asked for. Images are paths; nothing is decoded.
+
+    Those whose policy failed come last, and only where no later attempt stands in the file.
 
     Args:
         path: the JSONL file; images are looked for in the folder `images` beside it.
         on_bad_line: is told of each line that cannot be used, or that repeats a rollout; reading goes on. Without it
             the first such line raises.
+        on_retried: is told of each further attempt at a rollout whose policy had failed.
         tokens: False leaves the tokens of the turns out, unread and unchecked: several times faster.
 
     Raises:
@@ -61,26 +72,45 @@ def read_rollouts(
             first = stream.readline(MAX_LINE_BYTES)
     except OSError as error:
         raise InputError(str(path), expected="a rollout file", got=_why(error), remedy="Check the path.") from error
-    return _parse_header(first, str(path)), _read_lines(file_path, on_bad_line, tokens)
+    return _parse_header(first, str(path)), _read_lines(file_path, on_bad_line, on_retried, tokens)
 
 
-def _read_lines(path: Path, on_bad_line: Callable[[DataError], None] | None, tokens: bool) -> Iterator[Rollout]:
+def _read_lines(
+    path: Path,
+    on_bad_line: Callable[[DataError], None] | None,
+    on_retried: Callable[[RolloutKey], None] | None,
+    tokens: bool,
+) -> Iterator[Rollout]:
     seen: set[RolloutKey] = set()
+    failed: dict[RolloutKey, int] = {}  # where the line of the last attempt begins
     with path.open("rb") as stream:
         stream.readline(MAX_LINE_BYTES)
         for number, line in _numbered_lines(stream):
             try:
                 rollout = _parse_line(line, path.parent, tokens)
-                if (rollout.sample.id, rollout.sibling) in seen:
-                    raise DataError(f"sample {rollout.sample.id!r}, sibling {rollout.sibling}, is there twice")
+                key = _key_of(rollout)
+                if key in seen:
+                    raise DataError(f"sample {key[0]!r}, sibling {key[1]}, is there twice")
             except DataError as error:
                 located = DataError(f"{path}, line {number}: {error}")
                 if on_bad_line is None:
                     raise located from error
                 on_bad_line(located)
+                continue
+            if failed.pop(key, None) is not None and on_retried is not None:
+                on_retried(key)
+            if rollout.status is Status.POLICY_ERROR:
+                failed[key] = stream.tell() - len(line)
             else:
-                seen.add((rollout.sample.id, rollout.sibling))
+                seen.add(key)
                 yield rollout
+        for start in failed.values():
+            stream.seek(start)
+            yield _parse_line(stream.readline(MAX_LINE_BYTES), path.parent, tokens)
+
+
+def _key_of(rollout: Rollout) -> RolloutKey:
+    return rollout.sample.id, rollout.sibling
 
 
 def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -125,11 +155,14 @@ class RolloutWriter:
     """Appends rollouts to a file; use it as a context manager.
 
     Attributes:
-        done: (sample id, sibling) of every rollout in the file.
+        done: (sample id, sibling) of every rollout in the file, but for those of `failed`.
+        failed: with `retry_failed`, the rollouts whose policy failed: each may be appended once more.
         header: the file's; after resuming it has the time and version of the first start.
     """
 
-    def __init__(self, path: str | os.PathLike[str], header: Header, *, resume: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], header: Header, *, resume: bool = False, retry_failed: bool = False
+    ) -> None:
         """Begin a file, or with `resume` go on with one, dropping a cut-off last line with a warning.
 
         Raises:
@@ -139,6 +172,8 @@ class RolloutWriter:
         self.path = Path(path)
         self.header = header
         self.done: set[RolloutKey] = set()
+        self.failed: set[RolloutKey] = set()
+        self._retry_failed = retry_failed
         self._stored: set[str] = set()
         self._keys_of_paths: dict[Path, str] = {}
         self._synced_at = 0.0
@@ -163,12 +198,13 @@ class RolloutWriter:
             InputError: a base image cannot be read, or the disk cannot be written; the file stays as it was.
             InvariantError: a rollout that is in the file already, or whose tokens do not fit together.
         """
-        key = (rollout.sample.id, rollout.sibling)
+        key = _key_of(rollout)
         if key in self.done:
             raise InvariantError(f"sample {key[0]!r}, sibling {key[1]}, is written twice")
         base_keys = [self._store(image) for image in rollout.sample.images]
         self._write_line(encode_rollout(rollout, base_keys))
         self.done.add(key)
+        self.failed.discard(key)
 
     def close(self) -> None:
         """Sync and close. May be called twice."""
@@ -222,8 +258,10 @@ class RolloutWriter:
                 rollout = _parse_line(line, self.path.parent)
             except DataError as error:
                 logger.warning("%s: line %d is no rollout (%s); its sample runs again.", self.path, number, error)
-            else:
-                self.done.add((rollout.sample.id, rollout.sibling))
+                continue
+            is_failed = self._retry_failed and rollout.status is Status.POLICY_ERROR
+            (self.failed if is_failed else self.done).add(_key_of(rollout))
+        self.failed -= self.done
 
     def _write_line(self, data: Json) -> None:
         """One line, whole: whatever interrupts the write, the file ends where it did before."""
@@ -255,7 +293,7 @@ class RolloutWriter:
         if key not in self._stored:
             target = self.path.parent / IMAGE_FOLDER / f"{key}.png"
             try:
-                if not target.exists():
+                if not is_whole_png(target):
                     save_png(image, target)
             except OSError as error:
                 raise self._cannot_write(error) from error

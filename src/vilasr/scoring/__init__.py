@@ -4,14 +4,17 @@ from vilasr.scoring.comparison import Change, change_between
 from vilasr.scoring.extract import Extraction, extract_answer
 from vilasr.scoring.modes import MODES
 from vilasr.scoring.mra import mean_relative_accuracy
+from vilasr.scoring.numbers import exact_number
 from vilasr.scoring.pairing import DIFFERENCE_BOUNDS, Pairing, pair_samples
 from vilasr.scoring.passing import pass_at, sample_passes
 from vilasr.scoring.reflection import Reflection, is_reflective, reflections
 from vilasr.scoring.reward import Reward, paper_reward
 from vilasr.scoring.score import Score, score_answer
 from vilasr.scoring.summary import (
+    NORMAL_95,
     OUTCOMES,
     Estimate,
+    IntervalKind,
     RolloutFacts,
     Summary,
     bootstrap_interval,
@@ -22,16 +25,19 @@ from vilasr.scoring.summary import (
     sample_scores,
     scores_by_sample,
     summarise,
+    wilson_interval,
 )
 from vilasr.scoring.view_change import extract_view_change
 
 __all__ = [
     "DIFFERENCE_BOUNDS",
     "MODES",
+    "NORMAL_95",
     "OUTCOMES",
     "Change",
     "Estimate",
     "Extraction",
+    "IntervalKind",
     "Pairing",
     "Reflection",
     "Reward",
@@ -42,6 +48,7 @@ __all__ = [
     "bootstrap_means",
     "change_between",
     "estimate",
+    "exact_number",
     "extract_answer",
     "extract_view_change",
     "facts_of",
@@ -57,4 +64,5 @@ __all__ = [
     "score_answer",
     "scores_by_sample",
     "summarise",
+    "wilson_interval",
 ]

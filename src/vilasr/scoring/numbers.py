@@ -1,4 +1,5 @@
-"""Numbers in text: digits in any script, thousands separators, powers of ten, fractions and English number words."""
+"""Numbers in text: digits in any script, thousands separators, powers of ten, fractions and English number words; and
+texts that are a number and nothing else."""
 
 from __future__ import annotations
 
@@ -33,6 +34,19 @@ _WORDS = re.compile(
     rf"(?:(?:[\s-]+|\s+and\s+(?:a\s+)?)(?:{_WORD})\b)*(?:\s+point(?:\s+(?:{'|'.join(UNITS)})\b)+)?)",
     re.IGNORECASE,
 )
+
+_ALONE = re.compile(rf"[-+]?(?:{_DIGITS}|\d+\.)(?:e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+
+
+def exact_number(text: str) -> float | None:
+    """The finite number that the whole text is, in decimal digits; None for anything more, be it a unit.
+
+    >>> [exact_number(text) for text in ("1,200", "-5e-1", "3 m", "about 3", "3,5")]
+    [1200.0, -0.5, None, None, None]
+    """
+    plain = text.strip()
+    value = float(plain.replace(",", "")) if _ALONE.fullmatch(plain) else math.nan
+    return value if math.isfinite(value) else None
 
 
 def numbers_in(text: str) -> list[float]:

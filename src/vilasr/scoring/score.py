@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vilasr.scoring.extract import Extraction, extract_answer, same_text
 from vilasr.scoring.modes import Rules, rules_for
+from vilasr.scoring.numbers import exact_number
 from vilasr.scoring.view_change import asks_view_change, extract_view_change, view_change_accuracy
 from vilasr.types import AnswerType, Sample
 
@@ -53,10 +54,13 @@ def score_answer(sample: Sample, answer: str | None, *, mode: str = "default") -
 
 
 def _gold(sample: Sample) -> Extraction:
-    """The gold answer, which is read in the same way whatever the mode."""
+    """The gold answer, which is read in the same way whatever the mode; a number has nothing beside it."""
     if asks_view_change(sample):
         return extract_view_change(sample.answer)
-    return extract_answer(sample.answer, sample.answer_type, sample.options)
+    found = extract_answer(sample.answer, sample.answer_type, sample.options)
+    if sample.answer_type is AnswerType.NUMBER and found.value is not None and exact_number(found.parsed) is None:
+        return replace(found, value=None, reason="more than a number")
+    return found
 
 
 def _compare(prediction: str | float, gold: str | float, sample: Sample, rules: Rules) -> float:

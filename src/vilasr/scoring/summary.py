@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from vilasr.scoring.reflection import is_reflective
 from vilasr.scoring.score import score_answer
@@ -47,6 +47,12 @@ class RolloutFacts:
     seconds: float = 0.0
 
 
+SCORE_BOUNDS = (0.0, 1.0)
+NORMAL_95 = 1.96
+"""Standard errors on each side of a mean that hold 95 % of a normal distribution."""
+IntervalKind = Literal["bootstrap", "wilson", "range"]
+"""How a 95 % interval was found: drawing the samples again; where their scores are all equal, by Wilson's formula; and
+where there are too few of them, it is the whole range."""
 OUTCOMES = ("right", "partly", "wrong", "truncated", "error", "unscored")
 """What came of a rollout: each is exactly one of these."""
 
@@ -58,13 +64,15 @@ class Estimate:
     Attributes:
         mean: None over nothing.
         stderr: standard error of the mean; None below two samples.
-        ci95: seeded bootstrap interval; below two samples, which say nothing about the spread, the whole range, 0..1
-            for scores.
+        ci95: 95 % interval: seeded bootstrap; of equal scores, which it gives no width, Wilson's; below two samples,
+            which say nothing about the spread, the whole range, 0..1 for scores.
+        interval: which of these it is.
     """
 
     mean: float | None
     stderr: float | None
     ci95: tuple[float, float]
+    interval: IntervalKind
     num: int
 
 
@@ -188,18 +196,34 @@ def scores_by_sample(rows: Iterable[RolloutFacts]) -> dict[str, float]:
 
 
 def estimate(
-    values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000, bounds: tuple[float, float] = (0.0, 1.0)
+    values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000, bounds: tuple[float, float] = SCORE_BOUNDS
 ) -> Estimate:
-    """Mean, standard error (sample standard deviation over root n) and bootstrap interval of values within `bounds`."""
+    """Mean, standard error (sample standard deviation over root n) and 95 % interval of values within `bounds`.
+
+    Wilson's interval is for scores; that of equal differences has no width.
+    """
     num = len(values)
     if num < 2:
-        return Estimate(mean=values[0] if values else None, stderr=None, ci95=bounds, num=num)
-    return Estimate(
-        mean=fmean(values),
-        stderr=stdev(values) / math.sqrt(num),
-        ci95=bootstrap_interval(values, seed=seed, num_resamples=num_resamples),
-        num=num,
-    )
+        return Estimate(mean=values[0] if values else None, stderr=None, ci95=bounds, interval="range", num=num)
+    mean, stderr = fmean(values), stdev(values) / math.sqrt(num)
+    if bounds == SCORE_BOUNDS and min(values) == max(values):
+        return Estimate(mean=mean, stderr=stderr, ci95=wilson_interval(mean, num), interval="wilson", num=num)
+    ci95 = bootstrap_interval(values, seed=seed, num_resamples=num_resamples)
+    return Estimate(mean=mean, stderr=stderr, ci95=ci95, interval="bootstrap", num=num)
+
+
+def wilson_interval(share: float, num: int) -> tuple[float, float]:
+    """The 95 % score interval of a share of `num` (Wilson 1927), which has a width also where the share is 0 or 1.
+
+    For scores between 0 and 1 it is rather too wide: none lie farther apart than zeros and ones of the same mean.
+
+    >>> [round(bound, 4) for bound in wilson_interval(1.0, 3)]
+    [0.4385, 1.0]
+    """
+    ratio = NORMAL_95**2 / num
+    middle = (share + ratio / 2) / (1 + ratio)
+    half = math.sqrt(ratio * share * (1 - share) + ratio**2 / 4) / (1 + ratio)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def bootstrap_interval(values: Sequence[float], *, seed: int = 0, num_resamples: int = 2000) -> tuple[float, float]:

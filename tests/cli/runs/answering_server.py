@@ -23,10 +23,19 @@ SIZES = ((112, 112),)
 SECONDS_A_REPLY = 0.005
 
 
+class RefusedError(Exception):
+    """Raised by what replies: the server answers HTTP 400, and that conversation has failed."""
+
+
+def digest_of(messages: list[dict]) -> bytes:
+    """Of the first picture: 32 bytes."""
+    urls = [part["image_url"]["url"] for part in messages[1]["content"] if part["type"] == "image_url"]
+    return hashlib.sha256(urls[0].encode()).digest()
+
+
 def reply(messages: list[dict]) -> str:
     """What a model would say now."""
-    urls = [part["image_url"]["url"] for part in messages[1]["content"] if part["type"] == "image_url"]
-    digest = hashlib.sha256(urls[0].encode()).digest()
+    digest = digest_of(messages)
     num_said = sum(message["role"] == "assistant" for message in messages)
     if digest[1] % 8 == 0:
         return f"I cannot say, for the {num_said + 1}. time."
@@ -42,7 +51,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         time.sleep(SECONDS_A_REPLY)
-        said = self.server.reply(body["messages"])
+        try:
+            said = self.server.reply(body["messages"])
+        except RefusedError as error:
+            self.send_error(400, str(error))
+            return
         choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         content = json.dumps({"choices": [choice]}).encode()
         self.send_response(200)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from answering_server import RefusedError, digest_of, reply, serve
+
+from vilasr.rollout import read_rollouts
 
 FIXED_KEYS = {
     *("benchmark", "num", "score", "stderr", "ci95", "answered_rate", "truncated_rate", "error_rate", "mean_turns"),
@@ -88,6 +92,74 @@ def test_resuming_a_finished_run_asks_nothing_and_gives_the_same_summary(run_of_
     assert json.loads((run_of_24 / "summary.json").read_text()) == before
 
 
+class ShakyServer:
+    """Refuses about every third picture as long as it is down; counts what it is asked."""
+
+    def __init__(self):
+        self.is_down = True
+        self.num_asked = 0
+
+    def __call__(self, messages):
+        self.num_asked += 1
+        if self.is_down and digest_of(messages)[0] % 3 == 0:
+            raise RefusedError("out of memory")
+        return reply(messages)
+
+
+def rollouts_of(folder):
+    return {rollout.sample.id: rollout for rollout in read_rollouts(folder / "rollouts.jsonl")[1]}
+
+
+def summary_of(folder):
+    """But for how long it took."""
+    return json.loads((folder / "summary.json").read_text()) | {"seconds": None}
+
+
+def test_resuming_tries_again_what_failed_for_want_of_the_model_and_touches_nothing_else(endpoint, tmp_path, vilasr):
+    server, run = ShakyServer(), tmp_path / "run"
+    with serve(server) as url:
+        words = ["--num", 16, *model(url), "--out", run]
+        assert vilasr("eval", "maze", *words)[0] == 0
+        lines, first = (run / "rollouts.jsonl").read_bytes(), rollouts_of(run)
+        failed = {name for name, rollout in first.items() if rollout.status.value == "policy_error"}
+        assert 0 < len(failed) < 12
+        assert any(rollout.status.value == "no_action" for rollout in first.values())
+        assert "--resume tries again" in (run / "report.md").read_text()
+
+        server.is_down, server.num_asked = False, 0
+        code, out, _ = vilasr("eval", "maze", *words, "--resume")
+        assert code == 0
+        assert len(failed) <= server.num_asked <= 10 * len(failed)
+        assert (run / "rollouts.jsonl").read_bytes().startswith(lines)
+        second = rollouts_of(run)
+        assert {name for name in first if second[name] != first[name]} == failed
+        assert re.search(rf"tried again +{len(failed)}\n", out)
+        assert f"Tried again: {len(failed)} rollout" in (run / "report.md").read_text()
+        resumed = summary_of(run)
+
+        server.num_asked = 0
+        assert vilasr("eval", "maze", *words, "--resume")[0] == 0
+        assert (server.num_asked, summary_of(run)) == (0, resumed)
+    assert vilasr("eval", "maze", "--num", 16, *model(endpoint), "--out", tmp_path / "calm")[0] == 0
+    assert resumed == summary_of(tmp_path / "calm") | {"num_retried": len(failed)}
+
+
+def test_what_was_tried_again_in_a_shard_is_counted_when_shards_are_merged(tmp_path, vilasr):
+    server, run = ShakyServer(), tmp_path / "run"
+    with serve(server) as url:
+        for shard in ("0/2", "1/2"):
+            words = ["--num", 8, *model(url), "--out", run, "--resume", "--shard", shard]
+            server.is_down = True
+            assert vilasr("eval", "maze", *words)[0] == 0
+            server.is_down = False
+            assert vilasr("eval", "maze", *words)[0] == 0
+    assert vilasr("eval", "maze", "--merge", "--out", run)[0] == 0
+    lines = (run / "rollouts.jsonl").read_bytes()
+    assert summary_of(run)["num_retried"] == lines.count(b'"status":"policy_error"') > 0
+    assert summary_of(run)["num_rollouts"] == 8
+    assert "policy_error" not in summary_of(run)["statuses"]
+
+
 def test_more_samples_can_be_asked_for_later_and_fewer_too(endpoint, tmp_path, vilasr):
     words = [*model(endpoint), "--out", tmp_path / "run", "--resume"]
     for num in (4, 7, 3):
@@ -139,7 +211,7 @@ def test_every_maze_benchmark_runs_and_so_it_does_without_drawing(endpoint, tmp_
         (["maze", "--merge"], "expected the shards of a run; got none that is done. Run each with --shard first."),
         (["maze", "--num", "0"], "--num: expected a whole number from 1; got '0'"),
         (["maze", "--num", "ten"], "--num: expected a whole number from 1; got 'ten'"),
-        (["maze", "--data", "x"], "--data: expected nothing: maze is generated; got x. Leave --data out."),
+        (["maze", "--data", "nowhere"], "--data: expected the folder of a dataset, or a file in the unified JSON; got"),
         (["maze", "--metric-mode", "mine"], "--metric-mode: expected one of default, official, "),
         (["maze", "--temperature", "-1"], "--temperature: expected a number from 0; got '-1'"),
         (["maze", "--top-p", "0"], "--top-p: expected a number above 0, up to 1; got 0"),
@@ -155,6 +227,23 @@ def test_bad_usage_ends_with_2_and_a_message(endpoint, tmp_path, vilasr, words, 
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "run" / "rollouts.jsonl").exists()
+
+
+def test_several_seeds_load_the_model_once_and_say_what_each_says_alone(tiny, tmp_path, vilasr, monkeypatch):
+    from vilasr.policies.transformers import policy
+
+    loads, load_model = [], policy.load_model
+    monkeypatch.setattr(policy, "load_model", lambda *words, **more: loads.append(words) or load_model(*words, **more))
+    words = ["--num", 2, "--model", tiny, "--device", "cpu", "--max-tokens", 8, "--max-turns", 2]
+    assert vilasr("eval", "maze", *words, "--seeds", "4,5", "--out", tmp_path / "both")[0] == 0
+    assert len(loads) == 1
+    assert vilasr("eval", "maze", *words, "--seed", 5, "--out", tmp_path / "alone")[0] == 0
+    said = [
+        {name: [turn.text for turn in rollout.turns] for name, rollout in rollouts_of(folder).items()}
+        for folder in (tmp_path / "both" / "seed-5", tmp_path / "alone")
+    ]
+    assert said[0] == said[1]
+    assert len(said[0]) == 2
 
 
 def test_out_is_required(vilasr):

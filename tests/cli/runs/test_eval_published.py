@@ -75,6 +75,20 @@ def test_a_run_reports_the_tasks_and_what_was_left_out(run, vsi, tmp_path):
     assert (tmp_path / "run" / "rollouts.jsonl").read_bytes().count(b"\n") == 5
 
 
+def test_a_dataset_of_ours_is_measured_and_resumed_like_files_of_other_people(run, vilasr, endpoint, tmp_path):
+    mixed = ["--family-option", "question=mixed", "--split", "validation", "--num", 20]
+    assert vilasr("generate", "maze", *mixed, "--out", tmp_path / "mazes")[0] == 0
+    summary, told, err = run("maze", "--data", tmp_path / "mazes")
+    assert summary["num"] + summary["num_excluded"] == summary["num_items"] == 20
+    assert summary["excluded"] == {"kind": summary["num_excluded"]}
+    assert f"left out            kind {summary['num_excluded']}" in told
+    assert "expected a maze that maze makes; got {'question_type': '" in err
+    assert {key for key in summary["groups"] if key.startswith("question=")} == {"question=end"}
+    run("maze", "--data", tmp_path / "mazes", "--resume")
+    words = ["--model", "stub", "--endpoint", endpoint, "--out", tmp_path / "run", "--resume"]
+    assert "config.source" in vilasr("eval", "maze", *words)[2]
+
+
 def test_resuming_with_other_data_or_frames_is_refused(run, vsi, vilasr, endpoint, tmp_path):
     run("vsi", "--data", vsi, "--frames", 2)
     words = ["--data", vsi, "--model", "stub", "--endpoint", endpoint, "--out", tmp_path / "run", "--resume"]

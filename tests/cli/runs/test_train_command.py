@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from vilasr.cli.main import build_parser
 from vilasr.cli.provenance import git_commit
 from vilasr.training import memory
 
@@ -42,6 +43,19 @@ def test_a_dry_run_prints_the_config_opens_model_and_data_and_writes_nothing(con
     assert "million weights, protocol compact" in err
     assert "the first sample has" in err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_may_be_asked_for_anywhere_among_the_overrides(config, tmp_path, vilasr):
+    code, out, _ = vilasr("train", "sft", config, "optim.lr=2e-3", "--dry-run", "data.seed=7")
+    assert code == 0
+    assert (json.loads(out)["optim"]["lr"], json.loads(out)["data"]["seed"]) == (0.002, 7)
+    assert not (tmp_path / "run").exists()
+    words = ["sft", "c.toml", "steps=1", "data.seed=7"]
+    for place in range(len(words) + 1):
+        asked = build_parser(["train"]).parse_args(["train", *words[:place], "--dry-run", *words[place:]])
+        assert (asked.stage, asked.config, asked.overrides, asked.dry_run) == ("sft", "c.toml", words[2:], True)
+    plain = build_parser(["train"]).parse_args(["train", *words])
+    assert (plain.overrides, plain.dry_run) == (words[2:], False)
 
 
 def test_a_run_leaves_model_metrics_and_where_they_came_from(config, tmp_path, vilasr):
