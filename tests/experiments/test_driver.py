@@ -117,6 +117,38 @@ def test_when_time_is_up_the_unit_at_work_is_interrupted_and_the_next_start_goes
     assert log(tmp_path) == ["a", "a", "b"]
 
 
+MEET = """
+(folder.parent / f"{name}-is-here").touch()
+while not (folder.parent / "OTHER-is-here").exists(): time.sleep(0.01)
+print("met")
+"""
+
+
+def test_two_jobs_are_at_work_together_and_a_unit_still_comes_after_what_it_needs(make, drive, tmp_path, capfd):
+    units = (
+        make("a", extra=MEET.replace("OTHER", "c")),
+        make("b", needs="a"),
+        make("c", extra=MEET.replace("OTHER", "a")),
+    )
+    assert drive(*units, jobs=2, max_seconds=30) == dict.fromkeys("abc", Outcome.DONE)
+    assert log(tmp_path).index("a") < log(tmp_path).index("b")
+    assert (tmp_path / "runs" / "logs" / "a.log").read_text() == "met\n"
+    assert "met" not in capfd.readouterr().out
+
+
+def test_of_two_jobs_one_fails_and_the_other_is_not_disturbed(make, drive):
+    units = make("a", extra=FAIL), make("b", needs="a"), make("c", extra="time.sleep(0.5)"), make("d", needs="c")
+    assert drive(*units, jobs=2) == {"a": Outcome.FAILED, "b": Outcome.BLOCKED, "c": Outcome.DONE, "d": Outcome.DONE}
+
+
+def test_when_time_is_up_all_jobs_are_interrupted(make, drive):
+    units = make("a", extra=SLEEP), make("b", extra=SLEEP), make("c")
+    begun = time.monotonic()
+    assert drive(*units, jobs=2, max_seconds=3) == dict.fromkeys("abc", Outcome.LEFT)
+    assert time.monotonic() - begun < 20
+    assert drive(*units, jobs=2) == dict.fromkeys("abc", Outcome.DONE)
+
+
 def test_a_driver_that_is_killed_leaves_its_unit_at_work_and_the_next_one_waits_for_it(make, drive, tmp_path, capfd):
     unit = make("a", extra="time.sleep(2)")
     with beside(unit) as driver:

@@ -21,6 +21,12 @@ def test_a_mean_is_over_items_with_the_spread_between_seeds():
     assert 0 <= low < 0.625 < high <= 1
 
 
+def test_equal_shares_have_wilsons_interval_and_equal_counts_have_no_width():
+    right = mean_of({0: items(1.0, 1.0, 1.0)})
+    assert right.ci95 == (pytest.approx(3 / 6.8416), 1.0)
+    assert mean_of({0: items(2.0, 2.0, 2.0)}, are_shares=False).ci95 == (2.0, 2.0)
+
+
 def test_what_cannot_be_known_is_none():
     assert mean_of({}) is None
     assert mean_of({0: {}}) is None

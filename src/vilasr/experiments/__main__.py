@@ -26,6 +26,7 @@ examples:
   make results                                     all that is not done yet
   python -m vilasr.experiments --list              what there is, how far it is, and its commands
   python -m vilasr.experiments --max-seconds 3600  an hour of it; the next start goes on
+  python -m vilasr.experiments --jobs 2            two runs at a time, a share of the cores for each
   python -m vilasr.experiments --only grpo         one model, with what it needs
   python -m vilasr.experiments seeds=[0]           other settings than those of the study
 """
@@ -55,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="a model, evaluation or run, and what it needs"
     )
+    parser.add_argument(
+        "--jobs", type=whole_number(1), default=1, metavar="N", help="runs at the same time; each may take 5 GB"
+    )
     parser.add_argument("--max-seconds", type=whole_number(1), metavar="S", help="stop after S seconds")
     return parser
 
@@ -78,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # the unit at work is ended too
     outcomes: Mapping[str, Outcome] = {}
     try:
-        outcomes = run_units(units, out=study.out, max_seconds=args.max_seconds)
+        outcomes = run_units(units, out=study.out, max_seconds=args.max_seconds, jobs=args.jobs)
     except KeyboardInterrupt:
         say("\nInterrupted. The same command goes on.")
         return INTERRUPTED

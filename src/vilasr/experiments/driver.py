@@ -1,4 +1,4 @@
-"""Runs the units that are not done, one after the other, each in a process of its own.
+"""Runs the units that are not done, in order and as many at a time as asked for, each in a process of its own.
 
 A unit that fails is reported, and so are those that need it; the others go on. Whatever ends the driver, even SIGKILL,
 the next start goes on from what the folders hold: the commands resume by themselves. A unit whose driver was killed may
@@ -8,22 +8,24 @@ live on; the lock on the folder of all runs is its too, so that nobody works in 
 from __future__ import annotations
 
 import fcntl
+import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from vilasr.cli.common import make_folder, say
 from vilasr.errors import InputError
 from vilasr.experiments.units import State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from vilasr.experiments.study import Study
     from vilasr.experiments.units import Unit
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 VILASR = (sys.executable, "-m", "vilasr")
 GRACE_S = 120.0
 """How long a unit that was interrupted may take to end by itself, before it is killed. Nothing is lost then either."""
-LOOK_S = 0.5
+LOOK_S = 0.2
 LOCK_FILE = ".lock"
 
 
@@ -74,13 +76,20 @@ def check_starts(study: Study, units: Sequence[Unit]) -> None:
 
 
 def run_units(
-    units: Sequence[Unit], *, out: Path, max_seconds: float | None = None, program: Sequence[str] = VILASR
+    units: Sequence[Unit],
+    *,
+    out: Path,
+    max_seconds: float | None = None,
+    jobs: int = 1,
+    program: Sequence[str] = VILASR,
 ) -> dict[str, Outcome]:
-    """Run what is not done, in order; returns what became of each unit.
+    """Run what is not done; returns what became of each unit.
 
     Args:
         out: folder of all runs.
-        max_seconds: after so long the unit at work is interrupted, and the rest is left.
+        max_seconds: after so long the units at work are interrupted, and the rest is left.
+        jobs: units at work at the same time. From two on each has its share of the cores, and writes into
+            OUT/logs/NAME.log instead of the terminal.
         program: what the words of a unit's command are given to.
     """
     deadline = None if max_seconds is None else time.monotonic() + max_seconds
@@ -88,50 +97,118 @@ def run_units(
     with _only_driver(make_folder(out), deadline) as lock:
         if lock is None:
             return outcomes
-        for place, unit in enumerate(units):
-            if deadline is not None and time.monotonic() > deadline:
-                break
-            state = unit.state  # now: what it needs may have been made anew
-            if state is not State.DONE and outcomes.get(unit.needs or "") in (Outcome.FAILED, Outcome.BLOCKED):
-                outcomes[unit.name] = Outcome.BLOCKED
-                continue
-            title = f"[{place + 1}/{len(units)}] {unit.name}"
-            outcomes[unit.name] = Outcome.DONE if state is State.DONE else _run(unit, title, lock, deadline, program)
+        waiting = {unit.name: f"[{place + 1}/{len(units)}] {unit.name}" for place, unit in enumerate(units)}
+        at_work: list[_Work] = []
+        try:
+            while (waiting or at_work) and not _is_past(deadline):
+                unit = _next(units, waiting, at_work) if len(at_work) < jobs else None
+                if unit is None:
+                    _wait(at_work, outcomes, deadline)
+                    continue
+                title = waiting.pop(unit.name)
+                outcomes[unit.name] = _settled(unit, title, outcomes)
+                if outcomes[unit.name] is Outcome.LEFT:
+                    at_work.append(
+                        _start(unit, title, program, lock, logs=out / "logs" if jobs > 1 else None, jobs=jobs)
+                    )
+        finally:
+            _stop(at_work)
+            outcomes |= {work.unit.name: Outcome.DONE for work in at_work if work.unit.state is State.DONE}
     return outcomes
 
 
-def _run(unit: Unit, title: str, lock: int, deadline: float | None, program: Sequence[str]) -> Outcome:
-    """A unit that is not done, as far as time allows."""
-    if unit.state is State.OUTDATED:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Work:
+    """A unit at work."""
+
+    unit: Unit
+    title: str
+    process: subprocess.Popen[bytes]
+    begun: float
+
+
+def _next(units: Sequence[Unit], waiting: Collection[str], at_work: Sequence[_Work]) -> Unit | None:
+    """The first unit that waits for none of the others."""
+    unfinished = {*waiting, *(work.unit.name for work in at_work)}
+    return next((unit for unit in units if unit.name in waiting and unit.needs not in unfinished), None)
+
+
+def _settled(unit: Unit, title: str, outcomes: Mapping[str, Outcome]) -> Outcome:
+    """What becomes of a unit without running it; LEFT when it has to be run."""
+    state = unit.state  # now: what it needs may have been made anew
+    if state is State.DONE:
+        return Outcome.DONE
+    if outcomes.get(unit.needs or "") in (Outcome.FAILED, Outcome.BLOCKED):
+        return Outcome.BLOCKED
+    if state is State.OUTDATED:
         say(f"{title}: {unit.folder} is older than the model {unit.start}. Delete it to run it anew.")
         return Outcome.FAILED
+    return Outcome.LEFT
+
+
+def _start(unit: Unit, title: str, program: Sequence[str], lock: int, *, logs: Path | None, jobs: int) -> _Work:
     say(f"{title}: vilasr {shlex.join(unit.command)}")
-    begun = time.monotonic()
-    # In a group of its own: Ctrl-C reaches it through us, and once.
-    child = subprocess.Popen([*program, *unit.command], pass_fds=(lock,), process_group=0)
-    try:
-        code = child.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        _stop(child)
-        return Outcome.DONE if unit.state is State.DONE else Outcome.LEFT
-    except BaseException:
-        _stop(child)
-        raise
-    if code == 0 and unit.state is State.DONE:
-        say(f"{title}: done in {time.monotonic() - begun:.0f} s")
+    environment = dict(os.environ)
+    if logs is not None:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    with _log_file(logs, unit) as log:
+        # In a group of its own: Ctrl-C reaches it through us, and once.
+        process = subprocess.Popen(
+            [*program, *unit.command],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            pass_fds=(lock,),
+            process_group=0,
+        )
+    return _Work(unit=unit, title=title, process=process, begun=time.monotonic())
+
+
+@contextmanager
+def _log_file(logs: Path | None, unit: Unit) -> Iterator[IO[bytes] | None]:
+    if logs is None:
+        yield None
+        return
+    with (make_folder(logs) / f"{unit.name.replace('/', '-')}.log").open("ab") as file:
+        yield file
+
+
+def _wait(at_work: list[_Work], outcomes: dict[str, Outcome], deadline: float | None) -> None:
+    """Until one of them has ended, or time is up; those that have ended are no longer at work."""
+    while not (ended := [work for work in at_work if work.process.poll() is not None]):
+        if _is_past(deadline):
+            return
+        time.sleep(LOOK_S)
+    for work in ended:
+        at_work.remove(work)
+        outcomes[work.unit.name] = _outcome(work)
+
+
+def _outcome(work: _Work) -> Outcome:
+    """Of a unit whose process has ended by itself."""
+    code = work.process.returncode
+    if code == 0 and work.unit.state is State.DONE:
+        say(f"{work.title}: done in {time.monotonic() - work.begun:.0f} s")
         return Outcome.DONE
-    why = f"exit code {code}" if code else f"it ended well, but {unit.folder} is not what the study says"
-    say(f"{title}: failed, {why}")
+    why = f"exit code {code}" if code else f"it ended well, but {work.unit.folder} is not what the study says"
+    say(f"{work.title}: failed, {why}")
     return Outcome.FAILED
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    child.send_signal(signal.SIGINT)
-    try:
-        child.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+def _stop(at_work: Sequence[_Work]) -> None:
+    for work in at_work:
+        work.process.send_signal(signal.SIGINT)
+    last = time.monotonic() + GRACE_S
+    for work in at_work:
+        try:
+            work.process.wait(max(0.0, last - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            work.process.kill()
+            work.process.wait()
+
+
+def _is_past(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() > deadline
 
 
 @contextmanager
@@ -143,7 +220,7 @@ def _only_driver(out: Path, deadline: float | None) -> Iterator[int | None]:
             if not waited:
                 say(f"Waiting for an earlier start that is still at work in {out}.")
             waited = True
-            if deadline is not None and time.monotonic() > deadline:
+            if _is_past(deadline):
                 yield None
                 return
             time.sleep(LOOK_S)

@@ -46,6 +46,11 @@ class Metric:
     scale: float = 1.0
     unit: str = ""
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it lies between 0 and 1."""
+        return self.scale == 100
+
 
 def _mean(of_one: Callable[[Attempt], float | None]) -> Callable[[Sequence[Attempt]], float | None]:
     def mean(attempts: Sequence[Attempt]) -> float | None:

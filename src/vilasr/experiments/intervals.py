@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import fmean, stdev
 
-from vilasr.scoring import bootstrap_interval
+from vilasr.scoring import bootstrap_interval, estimate
 
 Values = Mapping[int | None, Mapping[str, float]]
 """seed -> item -> value; the seed is None for a model without seeds. An item whose value is unknown is not there."""
@@ -20,7 +20,7 @@ class Mean:
     """A mean over items, of each the mean over seeds.
 
     Attributes:
-        ci95: bootstrap interval over the items; None below two.
+        ci95: 95 % interval over the items, by bootstrap; of equal shares by Wilson. None below two.
         spread: standard deviation of the means of single seeds; None below two seeds.
         seeds: that went into it; empty for a model without.
     """
@@ -62,8 +62,8 @@ class Verdict(Enum):
     OPEN = "open"
 
 
-def mean_of(values: Values) -> Mean | None:
-    """None where there is no value.
+def mean_of(values: Values, *, are_shares: bool = True) -> Mean | None:
+    """None where there is no value. Shares are numbers from 0 to 1.
 
     >>> mean_of({0: {"a": 1.0, "b": 0.0}, 1: {"a": 1.0, "b": 1.0}}).value
     0.75
@@ -75,10 +75,11 @@ def mean_of(values: Values) -> Mean | None:
     if not by_item:
         return None
     items = [fmean(of_seeds) for _, of_seeds in sorted(by_item.items())]
+    interval = estimate(items).ci95 if are_shares else bootstrap_interval(items)
     of_seeds = [fmean(row.values()) for row in values.values() if row]
     return Mean(
         value=fmean(items),
-        ci95=bootstrap_interval(items) if len(items) > 1 else None,
+        ci95=interval if len(items) > 1 else None,
         spread=stdev(of_seeds) if len(of_seeds) > 1 else None,
         seeds=tuple(sorted(seed for seed, row in values.items() if seed is not None and row)),
         num_items=len(items),

@@ -91,7 +91,7 @@ def column_of(evidence: Evidence, measure: Measure, metric: str, *, title: str =
     study, means, cells = evidence.study, {}, {}
     for row in study.measured(study.evaluation(measure.evaluation)):
         values = evidence.values(measure, row.name, METRICS[metric])
-        mean = mean_of(values)
+        mean = mean_of(values, are_shares=METRICS[metric].is_share)
         if mean is not None:
             means[row.name] = mean
             seeds = study.seeds if study.is_seeded(row) else []

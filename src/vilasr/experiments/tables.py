@@ -18,8 +18,9 @@ NOTHING = "none"
 """In a table: it was run, and there was nothing to take this number of."""
 LEGEND = (
     "Each number, here and below, is a mean over items and seeds, +- the standard deviation between seeds, and in "
-    f'brackets its 95 % bootstrap interval over items. "{NOTHING}": nothing to take the number of, such as the grade '
-    "of a drawing where nothing is drawn."
+    "brackets its 95 % bootstrap interval over items; where a share is the same of all items, which gives that no "
+    f'width, Wilson\'s. "{NOTHING}": nothing to take the number of, such as the grade of a drawing where nothing is '
+    "drawn."
 )
 
 
