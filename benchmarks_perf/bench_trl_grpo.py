@@ -277,7 +277,8 @@ def trainer_of(config: GrpoConfig, ours: Ours, pairs: Pairs, *, batch: int) -> T
     loaded = load_model("nano")
     episode = ours.sampler.episode
     prompts = open_prompts(config.prompts, batch_size=config.num_prompts)
-    samples = [sample for step in range(config.steps) for sample in prompts(step)]
+    firsts = range(0, config.steps * config.num_prompts, config.num_prompts)
+    samples = [sample for first in firsts for sample in prompts(first, config.num_prompts)[0]]
     opening = [{"role": "system", "content": episode.protocol.system}, {"role": "user", "content": ""}]
     reward = by_lot(seed=2)
 

@@ -41,18 +41,16 @@ def row_of(page: str, model: str, *, after: str) -> list[str]:
     return [text.strip() for text in line.strip("|").split("|")][1:]
 
 
-def validate(unit, *lines: tuple[int, float, float]) -> None:
-    """A finished run of GRPO with 50 validation questions; (step, reward, accuracy), the deviation of rewards 0.7."""
+def validate(unit, *times: tuple[int, list[float]]) -> None:
+    """A finished run of GRPO, 90 s long: (step, reward of each validation question), which is right from 1 on."""
     say_done(unit)
-    record = json.loads((unit.folder / "run.json").read_text())
-    record["config"]["validation"]["num"] = 50
-    (unit.folder / "run.json").write_text(json.dumps(record))
-    rows = [
-        {"step": step, "validation_reward": reward, "validation_reward_std": 0.7, "validation_accuracy": accuracy}
-        for step, reward, accuracy in lines
-    ]
-    rows.insert(1, {"step": 1, "reward": 0.3, "seconds": 90.0})
-    (unit.folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (unit.folder / "metrics.jsonl").write_text(json.dumps({"step": 0, "seconds": 90.0}) + "\n")
+    rows = []
+    for step, rewards in times:
+        by_id = {f"maze/{number}": reward for number, reward in enumerate(rewards)}
+        scores = {name: float(reward >= 1) for name, reward in by_id.items()}
+        rows.append({"step": step, "rewards": by_id, "scores": scores})
+    (unit.folder / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def test_before_anything_was_run_the_page_says_so_everywhere_and_lists_what_is_left(study):
@@ -86,7 +84,8 @@ def test_the_numbers_of_the_tables_by_hand(study, units):
     assert row_of(page, "sft", after="## Accuracy")[0].startswith("87.5 +- 17.7 (")  # of 75 and 100
     assert row_of(page, "grpo", after="## Accuracy") == ["not run yet"]
     reflection, drawings, _, agreement, score, answered = row_of(page, "base", after="## How they answer")
-    assert (reflection, score, answered) == ("0.0 (0.0 to 0.0)", "100.0 (100.0 to 100.0)", "100.0 (100.0 to 100.0)")
+    # All four alike, so by Wilson: 4 / (4 + 1.96^2) and its mirror image.
+    assert (reflection, score, answered) == ("0.0 (0.0 to 49.0)", "100.0 (51.0 to 100.0)", "100.0 (51.0 to 100.0)")
     assert agreement.startswith("25.0 (")  # right answers are what the right drawing shows
     assert float(drawings.partition(" ")[0]) > 1
     assert "sft - base = +62.5 points" in page  # 87.5 - 25
@@ -124,27 +123,45 @@ def test_groups_make_a_measure_of_some_items(study_file, units):
 
 
 def test_curves_and_what_follows_from_them(study, units):
-    validate(units["grpo/seed-0"], (0, 0.5, 0.5), (2, 1.0, 0.75))
-    validate(units["grpo/seed-1"], (0, 0.5, 0.5), (2, 0.6, 0.5))
-    curve = read_curve(units["grpo/seed-0"].folder, seed=0)
-    assert (curve.num, curve.gain) == (50, 0.5)
-    assert curve.reward[0].half == pytest.approx(1.96 * 0.7 / 7)
-    assert curve.accuracy[0].half == pytest.approx(1.96 * 0.5 / 7)
-    assert curve.gain_half == pytest.approx(1.96 * 0.1 * 2**0.5)
+    # Each question earns 0.25 more: that is certain, however far apart the questions are.
+    validate(units["grpo/seed-0"], (0, [0.0, 0.75, 1.0, 0.25]), (1, [0.0] * 4), (2, [0.25, 1.0, 1.25, 0.5]))
+    # Two earn 1 more, two 0.5 less: 0.25 more on the whole, which may be chance.
+    validate(units["grpo/seed-1"], (0, [0.0, 0.0, 0.5, 0.5]), (2, [1.0, 1.0, 0.0, 0.0]))
     page = written(study)
     assert row_of(page, "grpo", after="## Reinforcement") == [
-        *("0", "50", "0.500 to 1.000", "+0.500 +- 0.277", "50.0 to 75.0")
+        *("0", "4", "0.500 to 0.750", "+0.250 (+0.250 to +0.250)", "25.0 to 50.0")
     ]
+    curve = read_curve(units["grpo/seed-0"].folder, seed=0)
+    assert [(step, mean.value) for step, mean in curve.reward.items()] == [(0, 0.5), (1, 0.0), (2, 0.75)]
+    assert [(step, mean.value) for step, mean in curve.accuracy.items()] == [(0, 0.25), (1, 0.0), (2, 0.5)]
+    other = read_curve(units["grpo/seed-1"].folder, seed=1)
+    assert (other.gain.value, other.has_risen) == (0.25, False)
+    low, high = other.gain.ci95
+    assert low < 0 < 0.25 < high <= 1
     assert "- grpo: In part: in 1 of 2 runs." in page
     assert row_of(page, "grpo", after="## Models")[-2:] == ["seeds 0, 1", "2"]  # 90 s
     assert risen([curve], num_seeds=2) == "Yes: in 1 of 1 runs. So far 1 of 2 seeds only."
+
+
+def test_a_gain_is_that_of_the_questions_whose_answer_was_scored_first_and_last(units):
+    unit = units["grpo/seed-0"]
+    validate(unit, (0, [0.0, 0.5, 0.5]), (2, [0.25, 0.75]))
+    curve = read_curve(unit.folder, seed=0)
+    assert (curve.gain.value, curve.gain.num_items) == (0.25, 2)
+    assert [mean.num_items for mean in curve.reward.values()] == [3, 2]
+
+
+@pytest.mark.parametrize("times", [[], [(0, [0.0, 1.0])], [(0, [0.0]), (2, [1.0])]], ids=["never", "once", "one item"])
+def test_without_two_times_and_two_questions_there_is_no_curve(units, times):
+    validate(units["grpo/seed-0"], *times)
+    assert read_curve(units["grpo/seed-0"].folder, seed=0) is None
 
 
 def test_plots_are_drawn_and_linked_where_there_is_something_to_see(study, units):
     pytest.importorskip("matplotlib")
     finish(units["mazes/sft/seed-0"], "1", "1", "0", "1")
     finish(units["attempts/sft/seed-0"], "0100")
-    validate(units["grpo/seed-0"], (0, 0.5, 0.5), (2, 1.0, 0.75))
+    validate(units["grpo/seed-0"], (0, [0.5, 0.5]), (2, [1.0, 0.75]))
     page = written(study)
     linked = re.findall(r"!\[.*?\]\(results/(.*?)\)", page)
     assert linked == ["accuracy.png", "answers-mazes.png", "passes-attempts.png", "curves.png"]

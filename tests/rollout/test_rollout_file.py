@@ -303,6 +303,18 @@ def test_a_full_disk_leaves_no_partial_line(tmp_path, monkeypatch):
     assert ids(path) == ["a", "c"]
 
 
+def test_a_disk_that_stays_full_is_told_once_and_the_file_ends_with_the_last_whole_line(tmp_path, files_limited_to):
+    path = tmp_path / "r.jsonl"
+    write(path, make_rollout("a"))
+    with (
+        files_limited_to(path.stat().st_size + 10),
+        pytest.raises(InputError, match=r"r\.jsonl: expected a file that can be written; got file too large"),
+        RolloutWriter(path, make_header(), resume=True) as writer,
+    ):
+        writer.append(make_rollout("b"))
+    assert ids(path) == ["a"]
+
+
 # --- trying again what failed -----------------------------------------------------------------------------------------
 
 

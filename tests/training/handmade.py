@@ -37,8 +37,11 @@ def problem(*images: Image.Image) -> Sample:
     return Sample(id="handmade/1", task="maze", question="Which?", images=images, options=("yes", "no"), answer="A")
 
 
-def recorded(images: list[Image.Image], *turns: tuple[list[int], list[int], list[int]]) -> Rollout:
-    """A rollout of turns (context ids, sampled ids, loss mask) whose log-probabilities are -1, -2, ..."""
+def recorded(chat, images: list[Image.Image], *turns: tuple[list[int], list[int], list[int]]) -> Rollout:
+    """A rollout of turns (context ids, sampled ids, loss mask) whose log-probabilities are -1, -2, ...
+
+    Their texts are what `chat` reads in the sampled ids; of the contexts, only the ids are there.
+    """
     return Rollout(
         sample=problem(*images),
         status=Status.ANSWERED,
@@ -46,7 +49,7 @@ def recorded(images: list[Image.Image], *turns: tuple[list[int], list[int], list
         turns=tuple(
             Turn(
                 context=(),
-                text="",
+                text=chat.text(said),
                 tokens=TurnTokens(
                     context_ids=array("i", context),
                     token_ids=array("i", said),

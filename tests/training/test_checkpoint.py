@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from functools import partial
+from itertools import groupby
 
 import pytest
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
@@ -22,6 +29,8 @@ from vilasr.training.checkpoint import (
     save_atomically,
     save_checkpoint,
     save_final,
+    write_checkpoint,
+    write_final,
 )
 
 
@@ -48,7 +57,10 @@ def test_a_checkpoint_loads_with_the_very_weights_and_says_its_step(nano, tmp_pa
     folder = save(nano, tmp_path, 7)
     assert folder == tmp_path / "checkpoints" / "000007"
     assert checkpoints(tmp_path) == [folder]
-    assert json.loads((folder / "state.json").read_text()) == {"step": 7, "config": {"a": 1}}
+    state = json.loads((folder / "state.json").read_text())
+    files = state.pop("files")
+    assert state == {"step": 7, "config": {"a": 1}}
+    assert files == {path.name: path.stat().st_size for path in folder.iterdir() if path.name != "state.json"}
     again = load_model(folder)
     for name, tensor in nano.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], tensor), name
@@ -74,16 +86,117 @@ def test_a_checkpoint_that_was_begun_and_not_finished_does_not_count(nano, tmp_p
     assert not (tmp_path / "checkpoints" / ".000002.partial").exists()
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "config.json", "state.json"])
-def test_a_checkpoint_that_lost_a_part_is_passed_over_with_a_warning(nano, tmp_path, caplog, name):
+def test_a_checkpoint_that_lost_any_part_or_half_of_it_is_passed_over_with_a_warning(nano, tmp_path, caplog):
     good, torn = save(nano, tmp_path, 1), save(nano, tmp_path, 2)
     assert newest_checkpoint(tmp_path) == torn
-    content = (torn / name).read_bytes()
-    (torn / name).write_bytes(content[: len(content) // 2])
-    assert newest_checkpoint(tmp_path) == good
-    assert "000002 is damaged (" in caplog.text
+    parts = {path: path.read_bytes() for path in torn.iterdir()}
+    assert {"model.safetensors", "tokenizer.json", "vilasr.json"} < {path.name for path in parts}
+    for path, content in parts.items():
+        path.write_bytes(content[: len(content) // 2])
+        assert newest_checkpoint(tmp_path) == good, path.name
+        path.unlink()
+        assert newest_checkpoint(tmp_path) == good, path.name
+        path.write_bytes(content)
+        assert newest_checkpoint(tmp_path) == torn
+    assert "000002 is damaged (tokenizer.json: " in caplog.text
     assert "the one before it is taken" in caplog.text
     load_model(good)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"step": "2"}'])
+def test_a_state_that_names_no_step_is_damage(nano, tmp_path, caplog, content):
+    good = save(nano, tmp_path, 1)
+    (save(nano, tmp_path, 2) / "state.json").write_text(content)
+    assert newest_checkpoint(tmp_path) == good
+    assert "000002 is damaged (state.json names no step)" in caplog.text
+
+
+def test_a_checkpoint_of_old_that_names_no_files_still_counts(nano, tmp_path):
+    folder = save(nano, tmp_path, 1)
+    state = json.loads((folder / "state.json").read_text())
+    del state["files"]
+    (folder / "state.json").write_text(json.dumps(state))
+    assert newest_checkpoint(tmp_path) == folder
+
+
+def killed_at(operation, write, root):
+    """Do `write` in a fork that is killed right before its file operation of that number; whether it came that far.
+
+    Operations are those that Python's audit hooks tell of: files and folders opened, listed, renamed, made, removed.
+    """
+
+    def run():
+        num_done = 0
+
+        def count(event, args):
+            nonlocal num_done
+            if event.startswith(("open", "os.", "shutil.")) and any(str(arg).startswith(str(root)) for arg in args):
+                num_done += 1
+                if num_done > operation:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(count)
+        write()
+
+    child = multiprocessing.get_context("fork").Process(target=run)
+    child.start()
+    child.join()
+    assert child.exitcode in (0, -signal.SIGKILL)
+    return child.exitcode != 0
+
+
+def write_small(folder, value):
+    folder.mkdir(parents=True)
+    for name in ("model.safetensors", "more.safetensors"):
+        save_file({"weight": torch.full((3,), float(value))}, folder / name)
+    (folder / "config.json").write_text(json.dumps({"value": value}))
+
+
+def values_in(folder):
+    """Everything of `write_small` in a folder; one value where it is whole."""
+    weights = [load_file(folder / f"{name}.safetensors")["weight"].tolist() for name in ("model", "more")]
+    return {json.loads((folder / "config.json").read_text())["value"], *weights[0], *weights[1]}
+
+
+def write_small_checkpoint(out, step, *, value, keep=2):
+    return write_checkpoint(out, step, partial(write_small, value=value), {}, state={}, keep=keep)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(("step", "newest"), [(3, [2, 10]), (2, [2, 1, 10])], ids=["a new step", "a step again"])
+def test_a_kill_at_any_point_of_writing_a_checkpoint_leaves_one_that_is_whole(tmp_path, step, newest):
+    operation, is_killed, found = 0, True, []
+    while is_killed:
+        out = tmp_path / str(operation)
+        for number in (1, 2):
+            write_small_checkpoint(out, number, value=number)
+        is_killed = killed_at(operation, partial(write_small_checkpoint, out, step, value=10, keep=1), out)
+        [value] = values_in(newest_checkpoint(out))
+        found.append(value)
+        write_small_checkpoint(out, step, value=20, keep=1)
+        assert values_in(newest_checkpoint(out)) == {20}
+        assert [path.name for path in (out / "checkpoints").iterdir() if path.name[0] != "."] == [f"{step:06d}"]
+        shutil.rmtree(out)
+        operation += 1
+    assert operation > 15
+    assert [value for value, _ in groupby(found)] == newest
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_kill_at_any_point_of_writing_the_final_model_leaves_the_old_the_new_or_none(tmp_path):
+    operation, is_killed, found = 0, True, []
+    while is_killed:
+        folder = tmp_path / str(operation) / "model"
+        write_final(folder, partial(write_small, value=1))
+        is_killed = killed_at(operation, partial(write_final, folder, partial(write_small, value=2)), folder.parent)
+        [value] = values_in(folder) if folder.exists() else [None]
+        found.append(value)
+        write_final(folder, partial(write_small, value=3))
+        assert values_in(folder) == {3}
+        assert [path.name for path in folder.parent.iterdir()] == ["model"]
+        operation += 1
+    assert operation > 10
+    assert [value for value, _ in groupby(found)] == [1, None, 2]
 
 
 def test_checkpoints_of_which_none_can_be_read_are_refused_and_none_at_all_is_a_beginning(nano, tmp_path):

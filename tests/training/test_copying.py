@@ -63,6 +63,17 @@ def test_a_direction_behind_a_new_number_copies_nothing():
     assert second - 1 not in [query for _, query, _ in looks(copies)]
 
 
+def test_a_word_is_looked_up_where_it_or_another_form_of_it_was_read():
+    chat = ChatTokens(train_tokenizer(["go 1 up. "], num_merges=5, words=("bench", "benches", "red")))
+    one = {word: chat.encode(word) for word in ("bench", "benches", "red", "x")}
+    ids = [chat.image_id, *one["benches"], *one["red"], *one["x"], *one["bench"], *one["red"]]
+    reader = CopyReader(chat, vocab_size=chat.num_tokens)
+    *_, copies = reader.taps(
+        hand_batch(chat, (ids, [0, 0, 0, 0, 1, 1]), grids=[(1, 2, 2)]), early_layer=1, late_layer=4
+    )
+    assert looks(copies) == [(0, 3, [1]), (0, 4, [2])]
+
+
 def test_what_the_policy_did_not_say_copies_nothing():
     ids, _ = said(CHAT, 1, "12, 12")
     assert looks(taps((ids, [0] * len(ids)))[2]) == []

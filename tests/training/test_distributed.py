@@ -138,7 +138,7 @@ def test_no_item_is_skipped_or_repeated_over_a_stop(two, nano):
     straight, stopped, resumed = (items(two, part=part) for part in ("straight", "stopped", "resumed"))
     assert len(stopped) == 3
     assert stopped[:2] + resumed == straight
-    config = run_config("", "")
+    config = run_config("nano", "out")
     episode = EpisodeConfig(protocol=COMPACT, sizer=nano.sizer)
     load = open_stream(config.data, episode, chat=nano.chat, settings=nano.images)
     expected = [sha256(load(index).patches.numpy().tobytes()).hexdigest() for index in range(16)]

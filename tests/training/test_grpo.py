@@ -19,6 +19,7 @@ from vilasr.training import grpo
 from vilasr.training.config import LoraSection, OptimSection
 from vilasr.training.grpo import train_grpo
 from vilasr.training.grpo_config import LossSection, ValidationSection
+from vilasr.training.grpo_prompts import held_out
 from vilasr.training.grpo_rewards import Earned
 from vilasr.training.metrics import read_metrics
 
@@ -35,6 +36,12 @@ def stop_at(last):
     return report
 
 
+def answers(config):
+    """The lines of validation.jsonl; none without a validation."""
+    path = config.out / "validation.jsonl"
+    return read_metrics(path) if path.exists() else []
+
+
 def same(left, right):
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
@@ -48,6 +55,7 @@ def test_a_run_raises_its_reward_and_leaves_a_model_metrics_and_plots(nano_folde
     assert metrics[0]["reward"] < 0.6
     assert metrics[-1]["reward"] > 0.8
     assert all(line["logprob_difference"] < 1e-4 for line in metrics)
+    assert all(line["logprob_error"] < 1e-4 for line in metrics)
     first = metrics[0]
     assert first["entropy"] == pytest.approx(
         math.log(load_model(nano_folder).model.config.text_config.vocab_size), rel=0.1
@@ -84,9 +92,11 @@ def test_a_run_that_was_stopped_twice_ends_with_the_very_same_weights_and_log(na
     model = train_grpo(stopped, reward=loud)
     assert same(weights(model), expected)
     assert log(stopped) == log(straight)
+    assert answers(stopped) == answers(straight)
     again = train_grpo(stopped, reward=loud, report=stop_at(0))  # finished: trains no more
     assert same(weights(again), expected)
     assert log(stopped) == log(straight)
+    assert answers(stopped) == answers(straight)
 
 
 def test_the_embedded_model_draws_and_trainer_and_sampler_agree_on_every_turn(tmp_path):
@@ -110,6 +120,7 @@ def test_with_lag_the_samples_of_a_step_are_one_update_old(nano_folder, tmp_path
     assert differences[1] > 1e-3
     assert differences[2] > 1e-3
     assert differences[3] < 1e-4  # sampling does not run ahead over a checkpoint
+    assert max(line["logprob_error"] for line in log(config)) < 1e-4  # with the weights of the sampler
     assert log(config)[1]["correction"] != 1
     assert log(config)[3]["correction"] == pytest.approx(1, abs=1e-4)
 
@@ -128,8 +139,54 @@ def test_validation_is_of_the_weights_before_a_step_and_of_the_final_model(nano_
     train_grpo(config, reward=loud)
     validated = {line["step"]: line["validation_reward"] for line in log(config) if "validation_reward" in line}
     assert validated.keys() == {0, 2, 3}
-    assert log(config)[-1].keys() >= {"step", "validation_accuracy", "validation_accuracy_marks"}
-    assert "loss" not in log(config)[-1]
+    last = log(config)[-1]
+    assert last.keys() >= {"step", "validation_accuracy", "validation_accuracy_marks"}
+    assert last["validation_reward_marks"] == last["validation_reward"]
+    assert "loss" not in last
+
+
+def test_what_each_answer_to_a_question_of_the_validation_earned_is_kept(nano_folder, tmp_path):
+    def by_number(rollout):
+        """0, 0.5, 1: by the number of the question; and half of it is right."""
+        number = int(rollout.sample.id.split("/")[3])
+        return Earned(total=0.5 * number, correct=0.25 * number, format=1.0)
+
+    section = ValidationSection(every=2, num=3)
+    config = grpo_config(nano_folder, tmp_path, steps=1, validation=section)
+    train_grpo(config, reward=by_number)
+    ids = [sample.id for sample in held_out(config)]
+    for line, step in zip(answers(config), (0, 1), strict=True):
+        assert line == {
+            "step": step,
+            "rewards": dict(zip(ids, (0.0, 0.5, 1.0), strict=True)),
+            "scores": dict(zip(ids, (0.0, 0.25, 0.5), strict=True)),
+        }
+    assert log(config)[-1]["validation_reward"] == pytest.approx(0.5)
+    without = grpo_config(nano_folder, tmp_path / "without", steps=1)
+    train_grpo(without, reward=by_number)
+    assert not (without.out / "validation.jsonl").exists()
+
+
+def test_log_probabilities_that_differ_are_told(nano_folder, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(grpo, "LOGPROB_TOLERANCE", -1.0)  # then any difference is too large
+    train_grpo(grpo_config(nano_folder, tmp_path / "fp32", steps=2), reward=loud)
+    warnings = [record.message for record in caplog.records if "log-probabilities" in record.message]
+    assert warnings[0].startswith("Step 0: with the same weights, log-probabilities of the sampler and of training")
+    caplog.clear()
+    train_grpo(grpo_config(nano_folder, tmp_path / "bf16", steps=1, precision="bf16"), reward=loud)
+    assert "log-probabilities" not in caplog.text
+    assert log(grpo_config(nano_folder, tmp_path / "bf16", steps=1))[0]["logprob_error"] > 1e-4
+
+
+def test_a_temperature_or_top_p_that_biases_what_is_learned_is_told_once(nano_folder, tmp_path, caplog):
+    told = "samples are drawn from another distribution"
+    config = grpo_config(nano_folder, tmp_path / "warm", steps=2, temperature=0.7, top_p=0.9)
+    train_grpo(config, reward=loud)
+    [warning] = [record.message for record in caplog.records if told in record.message]
+    assert warning.startswith("temperature = 0.7, top_p = 0.9: samples")
+    caplog.clear()
+    train_grpo(grpo_config(nano_folder, tmp_path / "plain", steps=1), reward=loud)
+    assert told not in caplog.text
 
 
 # --- steps that teach nothing -----------------------------------------------------------------------------------------
@@ -145,25 +202,41 @@ def test_when_all_groups_have_equal_rewards_no_weight_changes_and_the_run_goes_o
     assert all(torch.equal(tensor, before[name].to(tensor.dtype)) for name, tensor in weights(model).items())
     assert [(line["updates"], line["zero_variance"]) for line in log(config)] == [(0, 1)] * 4
     assert "loss" not in log(config)[0]
+    assert all(line["logprob_error"] < 1e-4 for line in log(config))  # they agree although nothing is learned
     [warning] = [record.message for record in caplog.records if "in a row" in record.message]
     assert warning.startswith("3 steps in a row taught nothing: no group had rewards that differ. Give questions")
 
 
 def test_resampling_puts_other_questions_in_the_place_of_groups_that_teach_nothing(nano_folder, tmp_path):
-    seen = set()
-
-    def some_questions_teach(rollout):
-        number = int(rollout.sample.id.split("/")[3])
-        seen.add(number)
-        return Earned(total=float(number % 3 != 0 and rollout.sibling), correct=0, format=0)
-
-    config = grpo_config(nano_folder, tmp_path, steps=2, zero_variance="resample", max_resamples=2, keep_rollouts=1)
+    settings = {"zero_variance": "resample", "max_resamples": 2, "keep_rollouts": 1}
+    config = grpo_config(nano_folder, tmp_path, steps=2, **settings)
     train_grpo(config, reward=some_questions_teach)
-    # Three batches of two questions belong to each step: 0 gives its place to 2, and 6 to 8.
-    assert seen == {0, 1, 2, 6, 7, 8}
+    # The first step asks 0 and 1, and 2 in the place of 0; the second goes on with 3 and 4, and 5 in the place of 3.
+    assert [asked(config, step) for step in (0, 1)] == [{0, 1, 2}, {3, 4, 5}]
     for line in log(config):
         assert (line["updates"], line["replaced"], line["zero_variance"]) == (1, 1, pytest.approx(1 / 3))
     assert len(list(read_rollouts(tmp_path / "rollouts" / "000001.jsonl")[1])) == 6
+
+
+def some_questions_teach(rollout):
+    """Each third question has siblings of equal rewards."""
+    number = int(rollout.sample.id.split("/")[3])
+    return Earned(total=float(number % 3 != 0 and rollout.sibling), correct=0, format=0)
+
+
+def asked(config, step):
+    """The numbers of the questions of a step whose rollouts were kept."""
+    _, rollouts = read_rollouts(config.out / "rollouts" / f"{step:06d}.jsonl")
+    return {int(rollout.sample.id.split("/")[3]) for rollout in rollouts}
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_question_after_the_last_that_was_asked(nano_folder, tmp_path):
+    settings = {"zero_variance": "resample", "keep_rollouts": 1, "save_every": 1}
+    config = grpo_config(nano_folder, tmp_path, steps=3, **settings)
+    with pytest.raises(StoppedError):
+        train_grpo(config, reward=some_questions_teach, report=stop_at(1))
+    train_grpo(config, reward=some_questions_teach)
+    assert [asked(config, step) for step in (0, 1, 2)] == [{0, 1, 2}, {3, 4, 5}, {6, 7, 8}]
 
 
 def test_a_reward_that_is_not_a_number_drops_the_rollout_with_a_counted_reason(nano_folder, tmp_path, caplog):

@@ -75,23 +75,36 @@ def test_settings_that_do_not_fit_together_are_refused(changes, message):
 # --- questions --------------------------------------------------------------------------------------------------------
 
 
-def test_the_questions_of_a_batch_follow_from_its_number_and_the_seed():
+def test_the_questions_follow_from_their_place_and_the_seed():
     section = PromptSection.model_validate({"tasks": [MARKS, {**MARKS, "options": {"num": "2"}}]})
-    batch = open_prompts(section, batch_size=3)(4)
+    batch, position = open_prompts(section, batch_size=3)(12, 3)
     assert [sample.id.split("/")[3] for sample in batch] == ["12", "13", "14"]
-    assert [sample.id for sample in open_prompts(section, batch_size=3)(4)] == [sample.id for sample in batch]
-    other = open_prompts(section.model_copy(update={"seed": 1}), batch_size=3)(4)
+    assert position == 15
+    assert [sample.id for sample in open_prompts(section, batch_size=3)(12, 3)[0]] == [sample.id for sample in batch]
+    other, _ = open_prompts(section.model_copy(update={"seed": 1}), batch_size=3)(12, 3)
     assert {sample.id for sample in other}.isdisjoint(sample.id for sample in batch)
 
 
 def test_rows_of_a_folder_are_asked_once_an_epoch_in_a_new_order(tmp_path):
     prompts = open_prompts(PromptSection(data=dataset(tmp_path, num=6)), batch_size=2)
     epochs = [
-        [sample.id for number in range(3 * epoch, 3 * epoch + 3) for sample in prompts(number)] for epoch in (0, 1)
+        [sample.id for first in range(start, start + 6, 2) for sample in prompts(first, 2)[0]] for start in (0, 6)
     ]
     assert len(set(epochs[0])) == 6
     assert sorted(epochs[0]) == sorted(epochs[1])
     assert epochs[0] != epochs[1]
+
+
+def test_whatever_a_step_asks_again_each_row_is_asked_once_an_epoch_and_no_row_twice_at_a_time(tmp_path):
+    prompts = open_prompts(PromptSection(data=dataset(tmp_path, num=5)), batch_size=2)
+    asked, positions = [], [0]
+    for num in (2, 1, 2, 2, 2, 2):  # the first two, one in the place of the second, and so on
+        questions, position = prompts(positions[-1], num)
+        asked.append({sample.id for sample in questions})
+        positions.append(position)
+    assert len(set.union(*asked[:3])) == 5
+    assert [len(batch) for batch in asked[3:]] == [2, 2, 2]
+    assert positions == [0, 2, 3, 5, 7, 9, 12]  # the fifth row of the second epoch stays alone, and is left out
 
 
 def test_a_folder_with_fewer_rows_than_a_step_asks_is_refused(tmp_path):

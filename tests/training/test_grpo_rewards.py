@@ -13,7 +13,8 @@ from vilasr.errors import DataError
 from vilasr.scoring import paper_reward
 from vilasr.tasks import task_named
 from vilasr.training.grpo_config import RewardSection
-from vilasr.training.grpo_rewards import Earned, num_said, reward_function, score_groups
+from vilasr.training.grpo_metrics import describe_attempts
+from vilasr.training.grpo_rewards import Attempt, Earned, num_said, reward_function, score_groups
 from vilasr.types import ErrorKind, ImageRecipe, Line, Rollout, Sample, Status, Turn, TurnError, TurnTokens
 
 
@@ -112,3 +113,15 @@ def test_a_group_that_lost_all_rollouts_stays_as_an_empty_one():
     dropped = Counter()
     assert score_groups([[rollout(), rollout(sibling=1)]], reward, scale="std", dropped=dropped) == [[]]
     assert dropped == {"no_gold_answer": 2}
+
+
+def test_reward_and_accuracy_are_told_for_all_and_for_each_task():
+    def attempt(task, total, correct):
+        played = rollout()
+        played = replace(played, sample=replace(played.sample, task=task))
+        return Attempt(rollout=played, earned=Earned(total=total, correct=correct, format=1.0))
+
+    metrics = describe_attempts([attempt("maze", 1.5, 1.0), attempt("maze", 0.5, 0.0), attempt("static", 0.25, 0.25)])
+    assert (metrics["reward"], metrics["reward_maze"], metrics["reward_static"]) == (0.75, 1.0, 0.25)
+    assert (metrics["accuracy_maze"], metrics["accuracy_static"]) == (0.5, 0.25)
+    assert metrics["accuracy"] == pytest.approx(1.25 / 3)

@@ -16,11 +16,12 @@ from vilasr.training.distributed import Scorer
 from vilasr.training.grpo_config import LossSection
 from vilasr.training.grpo_rewards import Attempt, Earned
 from vilasr.training.grpo_rollouts import Example, Group
-from vilasr.training.grpo_update import learn
+from vilasr.training.grpo_update import learn, logprob_error
 from vilasr.training.learner import Learner
 from vilasr.types import ImageRecipe, Rollout, Status, Turn, TurnTokens
 
-ADVANTAGES = (1.0, -0.5, -0.5)
+ADVANTAGES = (1.0, -0.25, -0.5)
+"""Of three rollouts; they do not sum to 0, so that a loss says something."""
 
 
 def learner_of(folder, *, lr=0.5):
@@ -42,19 +43,24 @@ def attempt_of(sample, advantage):
 
 
 def groups_of(loaded, *, shift=0.0):
-    """One group of three ragged rollouts, sampled by the model itself, whose log-probabilities are off by `shift`, and
-    one group that teaches nothing."""
+    """One group of three ragged rollouts, sampled by the model itself, whose log-probabilities are off by `shift` (a
+    list is gone through again and again, token by token), and one group that teaches nothing."""
+    shifts = shift if isinstance(shift, list) else [shift]
     samples, _ = ragged(loaded)
     with torch.no_grad():
         for sample in samples:
             own = token_logprobs(loaded.model, make_batch([sample], loaded.model, pad_id=0))
-            sample.logprobs[sample.loss_mask] = own - shift
+            sample.logprobs[sample.loss_mask] = own - by_token(shifts, len(own))
     attempts = [attempt_of(sample, advantage) for sample, advantage in zip(samples, ADVANTAGES, strict=True)]
     examples = [
         Example(sample=sample, advantage=advantage) for sample, advantage in zip(samples, ADVANTAGES, strict=True)
     ]
     idle = Group(attempts=[attempt_of(samples[0], 0.0)], examples=[])
     return [Group(attempts=attempts, examples=examples), idle]
+
+
+def by_token(values, num_tokens):
+    return torch.tensor([values[place % len(values)] for place in range(num_tokens)])
 
 
 def config_with(**changes):
@@ -84,18 +90,33 @@ def test_a_batch_that_is_cut_up_teaches_what_the_whole_does(tiny_folder, average
 
 def test_the_loss_is_the_mean_over_rollouts_of_the_mean_over_tokens(tiny_folder):
     metrics, _ = learned(tiny_folder, config_with())
-    # At ratio 1 each token's objective is its rollout's advantage; four rollouts, one without advantage.
-    assert metrics["loss"] == pytest.approx(-sum(ADVANTAGES) / 4, abs=1e-6)
+    # At ratio 1 each token's objective is its rollout's advantage: (1 - 0.25 - 0.5) / 4, of four rollouts, one without.
+    assert metrics["loss"] == pytest.approx(-0.0625, abs=1e-6)
     assert metrics["updates"] == 1
 
 
-def test_the_gradient_is_that_of_the_formula(tiny_folder):
-    _, found = learned(tiny_folder, config_with(optim={"clip_norm": 1e9}))
+def test_the_loss_by_token_is_the_mean_over_all_tokens_of_all_rollouts(tiny_folder):
+    assert [len("say 0!"), len("say 1!xxx" * 3), len("say 2!xxxxxx")] == [6, 27, 12]  # bytes that each rollout said
+    metrics, _ = learned(tiny_folder, config_with(loss=LossSection(average="token")))
+    # The rollout without advantage said 6 more: (6 * 1 - 27 * 0.25 - 12 * 0.5) / 51.
+    assert metrics["loss"] == pytest.approx(6.75 / 51, abs=1e-6)
+
+
+@pytest.mark.parametrize("average", ["sequence", "token"])
+@pytest.mark.parametrize("cap", [None, 1.25])
+def test_the_gradient_is_that_of_the_formula(tiny_folder, average, cap):
+    # The trainer finds tokens 1.1, 1.5 and 0.8 times as likely as the sampler did.
+    shift = [math.log(1.1), math.log(1.5), math.log(0.8)]
+    config = config_with(optim={"clip_norm": 1e9}, loss=LossSection(average=average, correction=cap))
+    metrics, found = learned(tiny_folder, config, shift=shift)
+    assert metrics["logprob_difference"] == pytest.approx(math.log(1.5), rel=1e-4)
     learner = learner_of(tiny_folder)
     [group, _] = groups_of(learner.loaded)
     for example in group.examples:
         logprobs = token_logprobs(learner.model, make_batch([example.sample], learner.model, pad_id=0))
-        (-example.advantage * logprobs.mean() / 4).backward()
+        correction = by_token([1.1, 1.25, 0.8] if cap else [1.0], len(logprobs))
+        num = 4 * len(logprobs) if average == "sequence" else 51
+        (-example.advantage * (correction * logprobs).sum() / num).backward()
     learner.optimizer.step()
     assert_close(found, dict(learner.model.named_parameters()))
 
@@ -111,7 +132,15 @@ def test_trainer_and_sampler_are_compared_and_only_a_correction_uses_the_sampler
     assert_close(same_weights, weights)
     corrected, _ = learned(tiny_folder, config_with(loss=LossSection(correction=1.25)), shift=math.log(1.5))
     assert corrected["correction"] == pytest.approx(1.25)
-    assert corrected["loss"] == pytest.approx(1.25 * plain["loss"], abs=1e-6)
+    assert plain["loss"] == pytest.approx(-0.0625, abs=1e-6)
+    assert corrected["loss"] == pytest.approx(1.25 * -0.0625, abs=1e-6)
+
+
+def test_the_error_of_the_sampler_is_the_largest_difference_over_the_tokens_that_were_said(tiny_folder):
+    loaded = load_model(tiny_folder)
+    [group, _] = groups_of(loaded, shift=[0.0, -0.25, 0.125])
+    for example in group.examples:
+        assert logprob_error(loaded, example.sample, config_with()) == pytest.approx(0.25, abs=1e-5)
 
 
 def test_a_second_update_on_the_same_batch_is_clipped_against_the_policy_before_the_first(tiny_folder):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from zlib import crc32
 
 import pytest
 import torch
 from handmade import noise, problem, sft_config
 
+from vilasr.data import DatasetInfo, write_dataset
 from vilasr.env import Episode, EpisodeConfig
 from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
@@ -19,21 +22,20 @@ from vilasr.training.held_out import HeldOut, check_held_out
 from vilasr.training.learner import open_learner
 from vilasr.training.metrics import read_metrics
 from vilasr.training.sft import train_sft
-from vilasr.types import Sample, SamplingParams
+from vilasr.types import SamplingParams
 
 MARKS = TaskSource(task="marks", split="validation", options={"num": "1"}, without_drawing=1.0)
 
 
-def write_rollouts(path, *ids):
-    """One turn each, on a sample with that id."""
+def write_rollouts(path, *ids, pictures=None):
+    """One turn each, on a sample with that id and a picture of its own, or those of the given numbers."""
     header = new_header(
         protocol="compact", model="teacher", seed=0, style="default", drawing=True, sampling=SamplingParams()
     )
     with RolloutWriter(path, header) as writer:
-        for name in ids:
-            sample = problem(noise(0, (160, 160)))
-            named = Sample(**{key: getattr(sample, key) for key in sample.__slots__} | {"id": name})
-            episode = Episode(named, EpisodeConfig(protocol=COMPACT))
+        for name, picture in zip(ids, pictures or [crc32(name.encode()) for name in ids], strict=True):
+            sample = problem(noise(picture, (160, 160)))
+            episode = Episode(replace(sample, id=name), EpisodeConfig(protocol=COMPACT))
             episode.reset()
             episode.step(format_turn("Yes.", answer="A", protocol=COMPACT, sizes=[], model_sizes=[]))
             writer.append(episode.rollout())
@@ -103,6 +105,28 @@ def test_rollouts_are_apart_by_the_ids_of_their_samples(tmp_path):
         checked(tmp_path, ValidationSection(rollouts=one, num=1), tasks=[train])
     with pytest.raises(InputError, match=r"got 1 that are, a/1 first"):
         checked(tmp_path, ValidationSection(rollouts=other, num=1), tasks=[TaskSource(rollouts=one)])
+
+
+def test_the_same_pictures_and_questions_under_other_names_are_refused(tmp_path):
+    one = write_rollouts(tmp_path / "one" / "rollouts.jsonl", "a/1", "a/2", pictures=[1, 2])
+    renamed = write_rollouts(tmp_path / "renamed" / "rollouts.jsonl", "b/1", "b/2", pictures=[3, 2])
+    apart = write_rollouts(tmp_path / "apart" / "rollouts.jsonl", "c/1", "c/2", pictures=[4, 5])
+    checked(tmp_path, ValidationSection(rollouts=apart, num=1), rollouts=one)
+    with pytest.raises(InputError, match=r"validation: expected samples .*; got 1 that are, a/2 first"):
+        checked(tmp_path, ValidationSection(rollouts=renamed, num=1), rollouts=one)
+
+
+def test_a_dataset_and_rollouts_on_its_samples_under_other_names_are_not_apart(tmp_path):
+    rollouts = write_rollouts(tmp_path / "rollouts.jsonl", "a/1", pictures=[7])
+    copied = replace(problem(noise(7, (160, 160))), id="copied/1")
+    info = DatasetInfo(name="copied", task="copied", version=1, split="test", seed=0, num=1)
+    write_dataset(tmp_path / "set", info, lambda index: copied)
+    source = TaskSource(dataset=tmp_path / "set")
+    with pytest.raises(InputError, match=r"got 1 that are, copied/1 first"):
+        checked(tmp_path, ValidationSection(rollouts=rollouts, num=1), tasks=[source])
+    other = replace(copied, question="Which not?")
+    write_dataset(tmp_path / "other", info, lambda index: other)
+    checked(tmp_path, ValidationSection(rollouts=rollouts, num=1), tasks=[TaskSource(dataset=tmp_path / "other")])
 
 
 def test_validation_needs_a_number_and_one_origin():

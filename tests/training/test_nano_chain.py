@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import vilasr
 from vilasr.training.config import SftConfig, load_config
+from vilasr.training.grpo_config import GrpoConfig
 from vilasr.training.nano.build import CHAIN, DATASETS, RUNS
+from vilasr.training.rejection_config import RejectionConfig
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "nano"
-CLASSES = {"sft": SftConfig}
+CLASSES = {"sft": SftConfig, "rejection": RejectionConfig, "grpo": GrpoConfig}
 
 
 @pytest.fixture(scope="module")
@@ -33,5 +36,13 @@ def test_each_stage_begins_with_the_model_of_the_one_before(chain):
 
 
 def test_every_dataset_that_is_learned_from_is_made(chain):
-    used = {source.dataset for config in chain for source in config.data.tasks if source.dataset}
+    sources = [config.data.tasks for config in chain if isinstance(config, SftConfig)]
+    sources += [config.replay for config in chain if isinstance(config, RejectionConfig)]
+    used = {source.dataset for each in sources for source in each if source.dataset}
     assert used == {RUNS / "data" / task for task in DATASETS}
+
+
+def test_the_embedded_model_takes_less_than_25_mb_of_the_package():
+    files = [path for path in (Path(vilasr.__file__).parent / "models" / "nano").iterdir() if path.is_file()]
+    assert "model.safetensors" in {path.name for path in files}
+    assert sum(path.stat().st_size for path in files) < 25e6

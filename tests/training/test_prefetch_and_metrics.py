@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
+from vilasr.errors import InputError
 from vilasr.training.metrics import MetricsLog, plot_metrics, read_metrics
 from vilasr.training.prefetch import prefetched
 
@@ -98,6 +100,26 @@ def test_the_log_of_a_new_run_begins_empty(tmp_path):
     (tmp_path / "metrics.jsonl").write_text('{"step": 0, "loss": 9.0}\n')
     MetricsLog(tmp_path / "metrics.jsonl", first_step=0).close()
     assert read_metrics(tmp_path / "metrics.jsonl") == []
+
+
+def test_a_full_disk_is_told_when_the_log_is_opened(tmp_path, files_limited_to):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps({"step": step}) + "\n" for step in range(100)))
+    with files_limited_to(500), pytest.raises(InputError, match=r"metrics\.jsonl: expected a disk .*Make room, then"):
+        MetricsLog(path, first_step=100)
+    assert [line["step"] for line in read_metrics(path)] == list(range(100))
+
+
+def test_a_full_disk_is_told_when_a_line_is_written_and_not_again_at_the_end(tmp_path, files_limited_to):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 0, "loss": 1.5}\n')
+    with (
+        files_limited_to(30),
+        pytest.raises(InputError, match=r"metrics\.jsonl: expected a disk .* has room; got .*Make room, then"),
+        closing(MetricsLog(path, first_step=1)) as log,
+    ):
+        log.write(1, {"loss": 1.25})
+    assert read_metrics(path) == [{"step": 0, "loss": 1.5}]
 
 
 def test_a_plot_is_a_png_also_of_metrics_that_are_missing(tmp_path):

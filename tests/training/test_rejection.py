@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from vilasr.data import DatasetInfo, write_dataset
@@ -17,6 +18,7 @@ from vilasr.tasks import task_named
 from vilasr.training.metrics import read_metrics
 from vilasr.training.rejection import questions, train_rejection
 from vilasr.training.rejection_config import RejectionConfig
+from vilasr.types import AnswerType, Sample
 
 sys.path.append(str(Path(__file__).parents[1] / "cli" / "runs"))
 
@@ -132,6 +134,37 @@ def test_rows_of_a_dataset_are_questions_too(nano_folder, tmp_path, endpoint):
     reported = []
     train_rejection(config, report=lambda *values: reported.append(values))
     assert reported[-1][:3] == ("rollouts", 4, 4)
+
+
+def test_a_teacher_is_kept_where_every_mark_is_right_and_where_nobody_knows(nano_folder, tmp_path, endpoint):
+    """It always draws a box about (11, 11), corrected or not, whatever it is asked about."""
+    truths = {"right": [["A", 11.0, 11.0]], "wrong": [["A", 40.0, 40.0]]}
+
+    def question(number):
+        kind = ("right", "wrong", "unknown")[number % 3]
+        return Sample(
+            id=f"{kind}/{number}",
+            task="photos" if kind == "unknown" else "marks",
+            question="How many marks are there?",
+            images=(Image.new("RGB", (56, 56), (number, 0, 0)),),
+            answer="2",
+            answer_type=AnswerType.NUMBER,
+            metadata={"marks": truths.get(kind, [])},
+        )
+
+    info = DatasetInfo(name="mixed", task="mixed", version=1, split="train", seed=1, num=18)
+    write_dataset(tmp_path / "data", info, question)
+    config = config_for(
+        nano_folder,
+        tmp_path / "run",
+        endpoint=endpoint,
+        prompts={"data": tmp_path / "data"},
+        select={"reflective": False, "valid_marks": True},
+    )
+    train_rejection(config)
+    assert {name.split("/")[0] for name, _ in keys(config.selected)} == {"right", "unknown"}
+    rules = {rule["name"]: rule for rule in json.loads((tmp_path / "run" / "selection.json").read_text())["rules"]}
+    assert (rules["valid"]["failed_at_all"], set(rules["valid"]["reasons"])) == (12, {"a mark is wrong"})
 
 
 def test_the_engine_samples_each_attempt_as_its_seed_says(nano_folder, tmp_path):

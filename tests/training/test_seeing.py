@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 from handmade import TINY_NANO, noise
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
 from vilasr.training.metrics import read_metrics
 from vilasr.training.nano import fresh, pictures
-from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, number_embedding
+from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, build_model, number_embedding
 from vilasr.training.nano.pictures import ScenePictures
-from vilasr.training.nano.seeing import SeeingConfig, SeeingHeads, seeing_loss, train_seeing
+from vilasr.training.nano.seeing import SeeingConfig, SeeingHeads, seeing_loss, train_seeing, word_meanings
 from vilasr.training.nano.targets import (
     COLOR_NAMES,
     MARKS,
@@ -293,3 +293,25 @@ def test_the_chat_template_and_the_engine_say_the_same(nano, nano_folder):
         Message(Role.USER, (TextPart("Image 1:"), ImagePart(1), TextPart("\nGo."))),
     ]
     assert said == nano.chat.text(nano.chat.context(messages, {1: 1}, first=True))
+
+
+def test_words_begin_as_what_the_tower_tells_things_and_colours_apart_by(tmp_path):
+    width = 64
+    heads = SeeingHeads(width)
+    weights = {f"heads.{name}": tensor.contiguous() for name, tensor in heads.state_dict().items()}
+    save_file(weights, tmp_path / "state.safetensors")
+    meanings = word_meanings(tmp_path / "state.safetensors")
+    expected = (heads.thing.weight - heads.thing.weight.mean(0))[THINGS.index("bench")]
+    torch.testing.assert_close(meanings["benches"], expected.detach())
+    tokenizer = train_tokenizer(["a"], num_merges=1, words=["bench", "benches", "sofa", "red"])
+    embeddings = build_model(tokenizer, TINY_NANO, seed=0, meanings=meanings).get_input_embeddings().weight.detach()
+    one, many, other, red = (embeddings[tokenizer.token_to_id(word)] for word in ("bench", "benches", "sofa", "red"))
+    assert embeddings.shape[1] == width
+    assert cosine(one, many) == pytest.approx(0.5, abs=0.25)
+    assert abs(cosine(one, other)) < 0.35
+    assert cosine(red, meanings["red"]) == pytest.approx(math.sqrt(0.5), abs=0.2)
+    assert red.square().mean().sqrt().item() == pytest.approx(0.02, rel=0.3)
+
+
+def cosine(one, other) -> float:
+    return torch.nn.functional.cosine_similarity(one, other.detach(), dim=0).item()

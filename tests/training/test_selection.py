@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
-from picky import NONSENSE, box, plain, played, reflecting, two_marks, wrong
+from picky import CONFIG, NONSENSE, box, plain, played, reflecting, two_marks, wrong
 from pydantic import ValidationError
 
+from vilasr.tasks import task_named
 from vilasr.training.balance import balanced
+from vilasr.training.demonstrations import play
 from vilasr.training.rejection_config import BalanceSection, SelectSection
 from vilasr.training.selection import correction_gains, drawing_score, judge, rules_for
 from vilasr.training.selection_report import as_markdown, report_on
@@ -24,7 +27,7 @@ def failures(rollout, **rules):
 
 def test_a_right_rollout_that_corrects_a_mark_passes_every_rule_there_is():
     assert failures(reflecting()) == {}
-    assert failures(reflecting(), nearer=True, min_steps=4, min_drawing=1.0) == {}
+    assert failures(reflecting(), nearer=True, min_steps=4, valid_marks=True, min_drawing=1.0) == {}
 
 
 @pytest.mark.parametrize(
@@ -71,10 +74,32 @@ def test_a_drawing_is_graded_as_it_stands_at_the_end():
     assert failures(half, reflective=False, min_drawing=0.6) == {"drawing": "grade below 0.6"}
 
 
+def test_every_mark_that_stands_must_be_true_of_the_world_however_many_are_not_drawn():
+    rules = {"reflective": False, "valid_marks": True}
+    assert failures(played(box("A", 50, 50), "2"), **rules) == {}
+    assert failures(played(box("A", 90, 90), box("A", 50, 50, 2), "2"), **rules) == {}  # put right
+    assert failures(played((box("A", 50, 50), box("B", 90, 90)), "2"), **rules) == {"valid": "a mark is wrong"}
+
+
+def test_a_line_of_a_maze_must_begin_and_end_in_the_central_region_of_its_cells():
+    task = task_named("maze")
+    sample = task.generate("train", 0, 0, {"question": "end"})
+    demonstration = play(task, sample, random.Random(0), CONFIG).rollout
+    assert failures(demonstration, reflective=False, valid_marks=True, min_steps=3) == {}
+    last = demonstration.images[-1]
+    line = last.instances[-1]
+    cell_px = sample.metadata["xs"][1] - sample.metadata["xs"][0]
+    for cells, expected in ((0.3, {}), (0.4, {"valid": "a mark is wrong"})):
+        x, y = line.end_px
+        moved = replace(line, end_px=(x + cells * cell_px, y))
+        images = (*demonstration.images[:-1], replace(last, instances=(*last.instances[:-1], moved)))
+        assert failures(replace(demonstration, images=images), reflective=False, valid_marks=True) == expected
+
+
 @pytest.mark.parametrize("sample", [replace(two_marks(), task="photos"), replace(two_marks(), task="maze")])
-def test_a_sample_without_truth_passes_no_rule_about_it(sample):
+def test_a_sample_without_truth_has_no_wrong_mark_and_passes_no_rule_that_grades(sample):
     rollout = replace(reflecting(), sample=sample)
-    told = failures(rollout, nearer=True, min_drawing=0.1)
+    told = failures(rollout, nearer=True, min_drawing=0.1, valid_marks=True)
     assert told == {"drawing": "no truth to grade by", "nearer": "no truth to grade by"}
 
 

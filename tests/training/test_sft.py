@@ -22,7 +22,6 @@ from vilasr.training.config import (
     DataSection,
     OptimSection,
     PointingSection,
-    SftConfig,
     TaskSource,
     ValidationSection,
 )
@@ -31,7 +30,6 @@ from vilasr.training.guidance import Guidance
 from vilasr.training.learner import Learner
 from vilasr.training.metrics import read_metrics
 from vilasr.training.optim import make_optimizer
-from vilasr.training.resume import identity
 from vilasr.training.sft import train_sft, train_step
 from vilasr.training.stream import open_stream
 
@@ -132,22 +130,6 @@ def test_a_run_may_go_on_with_other_means_to_the_same_end(nano_folder, tmp_path)
     held_out = ValidationSection(tasks=[TaskSource(task="marks", split="validation")], num=1)
     changes = {"micro_tokens": 500, "gradient_checkpointing": True, "strategy": "fsdp2", "validation": held_out}
     train_sft(config.model_copy(update=changes), report=stop_at(0))
-
-
-def test_a_rollout_file_that_has_grown_is_another_run(nano_folder, tmp_path):
-    (tmp_path / "rollouts.jsonl").write_text("header\n" + "rollout\n" * 7)
-    data = DataSection(rollouts=tmp_path / "rollouts.jsonl", batch_size=2)
-    config = sft_config(nano_folder, tmp_path / "run", steps=None, epochs=1, data=data)
-    assert config.num_steps == 4
-    checkpoint = tmp_path / "run" / "checkpoints" / "000004"
-    checkpoint.mkdir(parents=True)
-    (checkpoint / "state.json").write_text(json.dumps({"step": 4, **identity(config), "num_steps": 4}))
-    with (tmp_path / "rollouts.jsonl").open("a") as file:
-        file.write("rollout\n" * 2)
-    with pytest.raises(
-        InputError, match=r"rollouts that the run was started with, 4 steps; got 5 steps\. Give another"
-    ):
-        train_sft(SftConfig.model_validate(config.model_dump()))
 
 
 def test_the_metrics_are_plotted_at_the_end(nano_folder, tmp_path, monkeypatch, caplog):

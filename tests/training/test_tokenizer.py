@@ -66,5 +66,31 @@ def test_the_control_tokens_are_the_last_ids_in_their_order():
     assert CHAT.special_ids == tuple(range(size - len(SPECIAL_TOKENS), size))
 
 
+WORDS = ("table", "table lamp", "tables", "red", "teddy bear")
+SPOKEN = ChatTokens(train_tokenizer([*TEXTS, "I see the red table lamp at [1, 2]."], num_merges=120, words=WORDS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the red table lamp is",
+        '"label": "red table lamp"}',
+        "\nA. red table lamp\nB.",
+        "red table lamp, redder, portable",
+    ],
+)
+def test_a_word_is_one_token_whatever_is_around_it_and_the_longest_counts(text):
+    found = [SPOKEN.text([token]) for token in SPOKEN.encode(text)]
+    assert [piece for piece in found if piece in WORDS] == ["red", "table lamp"]
+    assert "".join(found) == text
+
+
+@given(st.lists(st.sampled_from([*WORDS, *SPECIAL_TOKENS, " ", "s", "12", "\u00e9"])).map("".join))
+def test_any_text_comes_back_where_words_are_tokens(text):
+    ids = SPOKEN.encode(text)
+    assert SPOKEN.text(ids) == text
+    assert not set(ids) & set(SPOKEN.special_ids)
+
+
 def test_learning_twice_gives_the_same_tokenizer():
     assert train_tokenizer(TEXTS, num_merges=50).to_str() == train_tokenizer(TEXTS, num_merges=50).to_str()

@@ -54,6 +54,8 @@ def kind_of(path):
     """The name of a file begins with that of its stage; those of fine-tuning have others."""
     kinds = {
         "0-see": SeeingConfig,
+        "4-reflect": RejectionConfig,
+        "5-reinforce": GrpoConfig,
         "rejection": RejectionConfig,
         "synthesis": RejectionConfig,
         "grpo": GrpoConfig,
@@ -114,6 +116,49 @@ def test_a_mistake_is_named(write, overrides, message):
         load_config(SftConfig, write(WHOLE), overrides)
 
 
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("steps=true", r"steps: expected Input should be a valid integer; got True"),
+        ("steps='10'", r"steps: expected Input should be a valid integer; got '10'"),
+        ("steps=10.0", r"steps: expected Input should be a valid integer; got 10\.0"),
+        ("data.seed=1.0", r"data\.seed: expected Input should be a valid integer; got 1\.0"),
+        ("validation.every=true", r"validation\.every: expected Input should be a valid integer; got True"),
+        ("optim.lr='1e-3'", r"optim\.lr: expected Input should be a valid number; got '1e-3'"),
+        ("optim.lr=true", r"optim\.lr: expected Input should be a valid number; got True"),
+        ("optim.lr=inf", r"optim\.lr: expected Input should be a finite number; got inf"),
+        ("optim.clip_norm=nan", r"optim\.clip_norm: expected Input should be a finite number; got nan"),
+        ("optim.betas=[2, 3]", r"optim\.betas\.0: expected Input should be less than 1; got 2"),
+        ("optim.betas=[0.9, '0.95']", r"optim\.betas\.1: expected Input should be a valid number; got '0\.95'"),
+        ("matmul_attention=yes", r"matmul_attention: expected Input should be a valid boolean; got 'yes'"),
+        ("gradient_checkpointing=1", r"gradient_checkpointing: expected Input should be a valid boolean; got 1"),
+        ("threads='2'", r"threads: expected Input should be a valid integer; got '2'"),
+        ("device=0", r"device: expected Input should be a valid string; got 0"),
+        ("out=''", r"out: expected Value error, give a path; got ''"),
+        ("validation.rollouts=''", r"validation\.rollouts: expected Value error, give a path; got ''"),
+        ("out=3", r"out: expected Input is not a valid path"),
+        ("data.tasks=[{task='maze', weight='2'}]", r"data\.tasks\.0\.weight: expected Input should be a valid number"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_never_taken_for_another(write, override, message):
+    with pytest.raises(InputError, match=message):
+        load_config(SftConfig, write(WHOLE), [override])
+
+
+@pytest.mark.parametrize("override", ["lag=true", "lag=1.0", "num_prompts=8.0", "exact='false'", "loss.clip_high='1'"])
+def test_the_other_stages_are_as_strict(write, override):
+    text = 'model = "nano"\nout = "x"\nsteps = 1\n[loss]\ncorrection = 2\n[[prompts.tasks]]\ntask = "maze"\n'
+    assert load_config(GrpoConfig, write(text), ["lag=1"]).loss.correction == 2.0
+    with pytest.raises(InputError, match=r"expected Input should be a valid (integer|number|boolean)"):
+        load_config(GrpoConfig, write(text), [override])
+
+
+def test_whole_numbers_may_stand_for_fractions(write):
+    config = load_config(SftConfig, write(WHOLE), ["optim.lr=1", "optim.betas=[0, 0.5]"])
+    assert (config.optim.lr, config.optim.betas) == (1.0, (0.0, 0.5))
+    assert SftConfig.model_validate(config.model_dump(mode="json")) == config
+
+
 def test_epochs_are_counted_over_a_rollout_file(write, tmp_path):
     text = WHOLE.replace("steps = 10", "epochs = 1")
     with pytest.raises(InputError, match=r"epochs are counted over data\.rollouts; give steps for tasks"):
@@ -121,15 +166,6 @@ def test_epochs_are_counted_over_a_rollout_file(write, tmp_path):
     overrides = ["data.tasks=[]", f"data.rollouts={tmp_path / 'none.jsonl'}"]
     with pytest.raises(InputError, match=r"none\.jsonl: expected a rollout file; got no such file"):
         assert load_config(SftConfig, write(text), overrides).num_steps
-
-
-def test_the_papers_settings_are_the_papers():
-    for name in ("cold-start", "reflective"):
-        config = load_config(SftConfig, CONFIGS / "paper" / f"{name}.toml")
-        assert (config.epochs, config.precision, config.data.max_tokens) == (3, "bf16", 18_432)
-        assert (config.optim.lr, config.optim.warmup_share, config.optim.final_lr) == (1e-5, 0.1, 0)
-        assert config.optim.freeze == ["vision", "projector"]
-        assert config.max_pixels == 256 * 28 * 28
 
 
 def test_the_commands_of_the_docs_parse_and_their_configs_take_the_overrides():

@@ -2,66 +2,48 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vilasr.experiments.intervals import Difference, Mean, Verdict, difference_of, mean_of
 from vilasr.experiments.plots import link_plot, plot_curves
 from vilasr.experiments.tables import NOT_RUN, origin_line, table
-from vilasr.experiments.units import read_json
 from vilasr.training.metrics import read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vilasr.experiments.evidence import Evidence
 
-NORMAL_95 = 1.96
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Point:
-    """The mean of a metric over the held-out questions, before the step, and half of its 95 % interval."""
-
-    step: int
-    value: float
-    half: float
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Curve:
-    """The validation reward of one run; `num` questions at each point, the same ones each time."""
+    """The validation of one run, the same questions each time.
+
+    Attributes:
+        reward, accuracy: step -> mean over the questions, before that step.
+        gain: of the reward from the first time to the last, question by question.
+    """
 
     seed: int | None
-    num: int
-    reward: tuple[Point, ...]
-    accuracy: tuple[Point, ...]
-
-    @property
-    def gain(self) -> float:
-        """By how much the reward rose from the first point to the last."""
-        return self.reward[-1].value - self.reward[0].value
-
-    @property
-    def gain_half(self) -> float:
-        """Half of the 95 % interval of the gain, as if first and last were of different questions: wider than need be,
-        since the log keeps no answers to single questions."""
-        return math.hypot(self.reward[0].half, self.reward[-1].half)
+    reward: Mapping[int, Mean]
+    accuracy: Mapping[int, Mean]
+    gain: Difference
 
     @property
     def has_risen(self) -> bool:
-        """Whether it rose by more than that."""
-        return self.gain > self.gain_half
+        """Whether the whole interval of the gain is above 0."""
+        return self.gain.verdict is Verdict.HIGHER
 
 
 def validation_curves(evidence: Evidence) -> Iterator[str]:
     """A row for each run, what follows for each model, and a plot."""
     yield (
         "Validation reward and accuracy on questions that are never trained on, the same at each time: before the "
-        "first step, and of the final model. The 95 % interval of a gain is as if both times had asked different "
-        "questions, since single answers are not logged: it is wider than need be."
+        "first step, and of the final model. In brackets the 95 % interval of the gain, a bootstrap over the "
+        "differences between the two rewards of each question."
     )
     yield ""
     models = [row.name for row in evidence.study.models if row.stage == "grpo"]
@@ -74,7 +56,7 @@ def validation_curves(evidence: Evidence) -> Iterator[str]:
     command = "vilasr train grpo CONFIG model=START out=FOLDER"
     yield origin_line([unit for done in units.values() for unit in done], [command])
     yield ""
-    yield "Does the reward rise by more than the interval?"
+    yield "Does the reward rise, the whole interval of its gain above 0?"
     yield ""
     for name in models:
         yield f"- {name}: {risen(curves[name], num_seeds=len(evidence.study.seeds))}"
@@ -89,14 +71,19 @@ def _rows(name: str, curves: Sequence[Curve]) -> list[tuple[str, ...]]:
         (
             name,
             str(curve.seed),
-            str(curve.num),
-            f"{curve.reward[0].value:.3f} to {curve.reward[-1].value:.3f}",
-            f"{curve.gain:+.3f} +- {curve.gain_half:.3f}",
-            f"{100 * curve.accuracy[0].value:.1f} to {100 * curve.accuracy[-1].value:.1f}",
+            str(curve.gain.num_items),
+            _from_to(curve.reward, ".3f"),
+            "{:+.3f} ({:+.3f} to {:+.3f})".format(curve.gain.value, *curve.gain.ci95),
+            _from_to(curve.accuracy, ".1f", scale=100),
         )
         for curve in curves
     ]
     return rows or [(name, "", "", NOT_RUN, "", "")]
+
+
+def _from_to(means: Mapping[int, Mean], form: str, *, scale: float = 1) -> str:
+    first, *_, last = (format(scale * mean.value, form) for mean in means.values())
+    return f"{first} to {last}"
 
 
 def risen(curves: Sequence[Curve], *, num_seeds: int) -> str:
@@ -110,30 +97,18 @@ def risen(curves: Sequence[Curve], *, num_seeds: int) -> str:
 
 
 def read_curve(folder: Path, *, seed: int | None) -> Curve | None:
-    """The curve of a finished run in `folder`; None where nothing was validated, or no two times.
-
-    The interval is normal: 1.96 standard errors, which are the logged standard deviation over root n - 1. That of the
-    accuracy follows from its mean: no values from 0 to 1 lie farther apart than zeros and ones.
-    """
-    config = (read_json(folder / "run.json") or {})["config"]
-    validation = config["validation"]
-    num = validation["num"] * (1 if validation["data"] else len(validation["tasks"] or config["prompts"]["tasks"]))
-    lines = [line for line in read_metrics(folder / "metrics.jsonl") if "validation_reward" in line]
-    if len(lines) < 2 or num < 2:
+    """The curve of a finished run in `folder`; None where fewer than two questions were answered first and last."""
+    path = folder / "validation.jsonl"
+    lines: list[dict[str, Any]] = read_metrics(path) if path.exists() else []
+    if len(lines) < 2:
         return None
-
-    def point(line: dict[str, float], name: str, deviation: float) -> Point:
-        half = NORMAL_95 * deviation / math.sqrt(num - 1)
-        return Point(step=int(line["step"]), value=line[f"validation_{name}"], half=half)
-
-    return Curve(
-        seed=seed,
-        num=num,
-        reward=tuple(point(line, "reward", line["validation_reward_std"]) for line in lines),
-        accuracy=tuple(point(line, "accuracy", _deviation(line["validation_accuracy"])) for line in lines),
-    )
+    gain = difference_of({seed: lines[-1]["rewards"]}, {seed: lines[0]["rewards"]})
+    if gain is None:
+        return None
+    rewards = {line["step"]: mean_of({seed: line["rewards"]}, are_shares=False) for line in lines}
+    scores = {line["step"]: mean_of({seed: line["scores"]}) for line in lines}
+    return Curve(seed=seed, reward=_known(rewards), accuracy=_known(scores), gain=gain)
 
 
-def _deviation(share: float) -> float:
-    """Of values that are 1 so often, and else 0."""
-    return math.sqrt(share * (1 - share))
+def _known(means: Mapping[int, Mean | None]) -> dict[int, Mean]:
+    return {step: mean for step, mean in means.items() if mean is not None}

@@ -73,9 +73,9 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]], path: Path) -> None:
     figure, axes = _figure(len(curves), width=4.2, height=3.2)
     for (name, of_model), axis in zip(curves.items(), axes, strict=True):
         for curve in of_model:
-            steps = [point.step for point in curve.reward]
-            (line,) = axis.plot(steps, [point.value for point in curve.reward], "o-", label=f"seed {curve.seed}")
-            low, high = ([point.value + sign * point.half for point in curve.reward] for sign in (-1, 1))
+            steps, means = [*curve.reward], curve.reward.values()
+            (line,) = axis.plot(steps, [mean.value for mean in means], "o-", label=f"seed {curve.seed}")
+            low, high = zip(*(mean.ci95 or (mean.value, mean.value) for mean in means), strict=True)
             axis.fill_between(steps, low, high, alpha=0.15, color=line.get_color(), linewidth=0)
         axis.set(title=name, xlabel="step", ylabel="validation reward")
         axis.grid(alpha=0.3)

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -207,10 +208,18 @@ class RolloutWriter:
         self.failed.discard(key)
 
     def close(self) -> None:
-        """Sync and close. May be called twice."""
-        if not self._file.closed:
+        """Sync and close. May be called twice.
+
+        Raises:
+            InputError: the disk cannot be written.
+        """
+        if self._file.closed:
+            return
+        try:
             os.fsync(self._file.fileno())
             self._file.close()
+        except OSError as failure:
+            raise self._cannot_write(failure) from failure
 
     def __enter__(self) -> RolloutWriter:
         return self
@@ -218,7 +227,8 @@ class RolloutWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        with suppress(InputError) if error is not None else nullcontext():  # the first error says more
+            self.close()
 
     def _begin(self) -> int:
         if os.fstat(self._file.fileno()).st_size:

@@ -3,8 +3,9 @@
 OUT/checkpoints/000200/   model.safetensors config.json tokenizer.json preprocessor_config.json vilasr.json
                           optimizer.safetensors state.json
 
-A run with adapters keeps those alone, in place of the model and its files (see `vilasr.training.lora`). Everything is
-whole, whatever number of processes wrote it.
+state.json is written last and names the others with their sizes: where something differs from it, the checkpoint is
+damaged. A run with adapters keeps those alone, in place of the model and its files (see `vilasr.training.lora`).
+Everything is whole, whatever number of processes wrote it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import logging
 import os
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
 from vilasr.policies.transformers.model import LoadedModel, save_model
+from vilasr.training.disk import disk_errors
 from vilasr.training.distributed import piece_like, whole
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import torch
 
     from vilasr.types import Json
+
+STATE_FILE = "state.json"
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +65,12 @@ def write_checkpoint(
     with _replacing(final) as partial:
         write_model(partial)
         save_file(dict(optimizer), partial / "optimizer.safetensors")
-        (partial / "state.json").write_text(json.dumps({"step": step, **state}, indent=1), encoding="utf-8")
+        files = {path.name: path.stat().st_size for path in sorted(partial.iterdir()) if path.name != STATE_FILE}
+        text = json.dumps({"step": step, **state, "files": files}, indent=1)
+        (partial / STATE_FILE).write_text(text, encoding="utf-8")
     # One that seems newer could not be read when the run was resumed: it must not push out those that can.
     ours = [folder for folder in checkpoints(out) if int(folder.name) <= step]
-    for old in {*checkpoints(out)} - {*ours[-keep:]}:
+    for old in {*(out / "checkpoints").glob("[0-9]*")} - {*ours[-keep:]}:
         shutil.rmtree(old)
     return final
 
@@ -82,12 +88,12 @@ def write_final(folder: Path, write_model: Callable[[Path], None]) -> None:
     """`save_final` for a model that `write_model` writes into the folder it is given."""
     with _replacing(folder) as partial:
         write_model(partial)
-        (partial / "state.json").unlink(missing_ok=True)  # came along from the checkpoint that was resumed
+        (partial / STATE_FILE).unlink(missing_ok=True)  # came along from the checkpoint that was resumed
 
 
 def checkpoints(out: Path) -> list[Path]:
     """Whole checkpoints of a run, oldest first."""
-    whole = (path for path in (out / "checkpoints").glob("[0-9]*") if (path / "state.json").exists())
+    whole = (path for path in (out / "checkpoints").glob("[0-9]*") if (path / STATE_FILE).exists())
     return sorted(whole, key=lambda path: (len(path.name), path.name))
 
 
@@ -117,8 +123,24 @@ def newest_checkpoint(out: Path) -> Path | None:
     return None
 
 
+def read_state(folder: Path) -> dict[str, Any]:
+    """What the checkpoint `folder` says about the run: "step", and what `write_checkpoint` was given as `state`.
+
+    Raises:
+        OSError, ValueError: it says nothing of the kind.
+    """
+    state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+    if not (isinstance(state, dict) and isinstance(state.get("step"), int)):
+        raise ValueError(f"{STATE_FILE} names no step")
+    return state
+
+
 def _read_through(folder: Path) -> None:
-    """Raises OSError, ValueError or SafetensorError for a file that is cut off; reads no weights."""
+    """Raises OSError, ValueError or SafetensorError for a file that is missing or cut off; reads no weights."""
+    for name, size in read_state(folder).get("files", {}).items():  # older ones name none
+        found = (folder / name).stat().st_size
+        if found != size:
+            raise ValueError(f"{name}: {found} bytes of {size}")
     for path in folder.iterdir():
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt"):
@@ -176,7 +198,7 @@ def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: M
         InputError: it could not be written; an earlier file of that name stays as it is.
     """
     partial = path.with_suffix(".partial")
-    with _disk_errors(path):
+    with disk_errors(path):
         save_file(dict(tensors), partial, dict(metadata))
         _sync(partial)
         partial.replace(path)
@@ -184,33 +206,26 @@ def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: M
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which takes the place of `folder` when it is complete and on disk."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    """A folder to write into, which takes the place of `folder` when it is complete and on disk.
+
+    Killed at any point, `folder` is what it was, or whole and new, or, for the moment between two names, not there.
+    """
+    partial, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("partial", "old"))
+    for left_over in (partial, old):
+        shutil.rmtree(left_over, ignore_errors=True)
     try:
-        with _disk_errors(folder):
+        with disk_errors(folder):
             yield partial
             for path in (*partial.iterdir(), partial):
                 _sync(path)
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                folder.rename(old)
             partial.rename(folder)
             _sync(folder.parent)
+            shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            str(path),
-            expected="a disk that can be written to and has room",
-            got=str(error),
-            remedy="Make room, then give the same command again: it goes on from the last checkpoint.",
-        ) from error
 
 
 def _sync(path: Path) -> None:

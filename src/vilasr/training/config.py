@@ -6,21 +6,57 @@ import math
 import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Part = Literal["vision", "projector", "text"]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _be_strict(schema: object) -> None:
+    """Take numbers and flags as they are, wherever they stand in a schema.
+
+    pydantic's own `strict` would refuse text for a path and a list for a tuple, too.
+    """
+    if isinstance(schema, dict):
+        if schema.get("type") in ("int", "float", "bool"):
+            schema["strict"] = True
+        for inner in schema.values():
+            _be_strict(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            _be_strict(inner)
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """A table of a TOML file. A number is no text and a flag no number: nothing is converted but a whole number where a
+    fraction may stand, and text that is a path."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _be_strict(schema)
+        return schema
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _paths_are_named(cls, value: object, info: ValidationInfo) -> object:
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        if value == "" and Path in (annotation, *get_args(annotation)):
+            raise ValueError("give a path")  # it would mean the folder that the command is given in
+        return value
 
 
 class TaskSource(Section):
@@ -77,7 +113,7 @@ class OptimSection(Section):
     warmup_share: float = Field(default=0.0, ge=0, le=1)
     final_lr: float = Field(default=0.0, ge=0, le=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     clip_norm: float = Field(default=1.0, gt=0)
     freeze: list[Part] = []
 

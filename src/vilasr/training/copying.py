@@ -3,7 +3,8 @@
 Two kinds of heads make copying possible (the "induction" pair of Olsson et al. 2022), and a small model can take
 thousands of steps to find them. Both are told what to do, as in `vilasr.training.pointing`: in an early layer, one head
 looks at the token before and one at the token two before; in a later layer, heads look wherever the number that comes
-next already stands in the text, or where the move with the present number says its direction.
+next already stands in the text, or where the move with the present number says its direction. Words for things and
+colours are copied like numbers: out of the question, and into the label of a box.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vilasr.training.taps import SpanTap
+from vilasr.training.words import WORDS
 
 if TYPE_CHECKING:
     from vilasr.policies.transformers.chat import ChatTokens
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 MAX_QUERIES = 2048
 """Positions looked at in one batch, spread evenly: enough to learn from, few enough to be cheap."""
 DIRECTIONS = ("up", "down", "left", "right")
+NAMES = tuple(dict.fromkeys(WORDS.values()))
+FIRST_WORD = 2000
+"""Kinds of tokens from here on are words; below are directions, and numbers of up to three digits."""
 _PLACE = re.compile(r"\b([A-Z]) \[$")
 _ANSWER = re.compile(r"([A-Z])\.")
 _DIRECTION = re.compile(r" ?(up|down|left|right)\b")
@@ -32,7 +37,7 @@ NUM_HEADS = 6
 
 
 class CopyReader:
-    """Finds in token ids what could be copied: numbers, and words of direction, each a class of tokens."""
+    """Finds in token ids what could be copied: numbers, words of direction, WORDS; each is a class of tokens."""
 
     def __init__(self, chat: ChatTokens, *, vocab_size: int) -> None:
         self._image_id = chat.image_id
@@ -53,6 +58,8 @@ class CopyReader:
                 self._answer_letter[token] = ord(answer[1])
             if text.isascii() and text.isdecimal():
                 self._kind[token] = len(DIRECTIONS) + 1 + int(text)
+            elif text in WORDS:
+                self._kind[token] = FIRST_WORD + NAMES.index(WORDS[text])
             elif found := _DIRECTION.match(text):
                 self._kind[token] = DIRECTIONS.index(found[1]) + 1
 

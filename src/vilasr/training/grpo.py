@@ -1,16 +1,17 @@
 """Group relative policy optimisation (paper, third stage): sample groups, score, compare with siblings, update.
 
-Decisions taken here: one process; float32 weights and moments. The questions and the seeds of step k follow from the
-config and k alone, and the engine takes turns in rounds, so that a run that was killed goes on from its last checkpoint
-to the very same bits. The ratio is that of the trainer's own log-probabilities; the sampler's only show how well the
-two agree, unless `loss.correction` is on. No KL term (paper).
+Decisions taken here: one process; float32 weights and moments. The questions of a step follow from the config and from
+how many were asked before, which a checkpoint keeps, its seeds from the config and its number; the engine takes turns
+in rounds. So a run that was killed goes on from its last checkpoint to the very same bits. The ratio is that of the
+trainer's own log-probabilities; the sampler's only show how well the two agree, unless `loss.correction` is on. No KL
+term (paper).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -19,11 +20,12 @@ import torch
 
 from vilasr.rollout import RolloutWriter, new_header
 from vilasr.training.distributed import Ranks
-from vilasr.training.grpo_metrics import PLOTTED, describe_attempts, describe_step
+from vilasr.training.grpo_metrics import PLOTTED, describe_step
 from vilasr.training.grpo_prompts import held_out
-from vilasr.training.grpo_rewards import RewardFunction, reward_function, score_groups
+from vilasr.training.grpo_rewards import RewardFunction, reward_function
 from vilasr.training.grpo_rollouts import Sampler
 from vilasr.training.grpo_update import learn
+from vilasr.training.grpo_validation import Validation
 from vilasr.training.learner import open_learner
 from vilasr.training.metrics import MetricsLog, plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
@@ -31,17 +33,17 @@ from vilasr.training.resume import FREE, find_start, identity
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from vilasr.training.grpo_config import GrpoConfig
     from vilasr.training.grpo_rollouts import Experience
-    from vilasr.types import Sample
 
 Report = Callable[[int, dict[str, float]], None]
 
 IDLE_STEPS = 10
 """After so many steps in a row without an update, the log says what to do."""
+LOGPROB_TOLERANCE = 1e-4
+"""Sampler and trainer agree to this in float32; what is above is told."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ def train_grpo(
     `describe_step` and `learn`, and:
 
         validation_...: as of `describe_attempts`, for the weights that the step began with; those of the final model
-            are alone in a last line, numbered `steps`
+            are alone in a last line, numbered `steps`. Single answers are in OUT/validation.jsonl, see `Validation`
         lr: learning rate
         seconds: wall time of the step; seconds_update and seconds_validation: its parts
 
@@ -65,24 +67,26 @@ def train_grpo(
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    validation = held_out(config)
+    _warn_if_off_policy(config)
+    questions = held_out(config)
     free = _free_settings(config)
     start, first_step = find_start(config, config.out, free=free)
+    own = identity(config, free=free)
     learner = open_learner(config, Ranks(device=config.device), start=start)
     learner.model.eval()
     reward = reward or reward_function(config.reward)
     warmup = warmup_steps(config.optim, config.steps)
     rate = warmup_then_cosine(config.steps, warmup=warmup, final=config.optim.final_lr)
-    num_idle = 0
+    num_idle, largest_error = 0, LOGPROB_TOLERANCE
+    first_line = _first_line(first_step, config)
     with (
-        closing(Sampler(config, learner.loaded, reward)) as sampler,
-        closing(MetricsLog(config.out / "metrics.jsonl", first_step=_first_line(first_step, config))) as log,
+        closing(Sampler(config, learner.loaded, reward, position=_position_of(start))) as sampler,
+        closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_line)) as log,
+        closing(Validation(config, questions, sampler, reward, first_step=first_line)) as validation,
     ):
         for step in range(first_step, config.steps):
             started = time.perf_counter()
-            metrics: dict[str, float] = {}
-            if validation and step % config.validation.every == 0:
-                metrics |= validate(sampler, validation, reward, config)
+            metrics = validation.before(step)
             experience = sampler.take(step)
             metrics |= describe_step(experience)
             set_rate(learner.optimizer, rate(step))
@@ -94,31 +98,27 @@ def train_grpo(
             log.write(step, metrics)
             num_idle = 0 if metrics["updates"] else num_idle + 1
             _warn_if_idle(num_idle)
+            largest_error = _warn_if_apart(step, metrics, largest_error, config)
             if config.keep_rollouts and step % config.keep_rollouts == 0:
                 _keep_rollouts(config, step, experience, sampler)
             report(step, metrics)
             is_last = step + 1 == config.steps
-            if is_last and validation:
-                log.write(config.steps, validate(sampler, validation, reward, config))
+            if is_last and questions:
+                log.write(config.steps, validation.before(config.steps))
             if is_last or (step + 1) % config.save_every == 0:
-                learner = learner.save(config.out, step + 1, state=identity(config, free=free), keep=config.keep)
+                state = own | {"position": experience.position}
+                learner = learner.save(config.out, step + 1, state=state, keep=config.keep)
                 plot_run(config.out, PLOTTED)
     learner.save_final(config.out / "model")
     return config.out / "model"
 
 
-def validate(
-    sampler: Sampler, samples: Sequence[Sample], reward: RewardFunction, config: GrpoConfig
-) -> dict[str, float]:
-    """Metrics of one rollout of each sample, named "validation_..."; nothing is learned from them."""
-    begun = time.perf_counter()
-    rollouts = sampler.attempt(samples, temperature=config.validation.temperature)
-    dropped: Counter[str] = Counter()
-    groups = score_groups([[rollout] for rollout in rollouts], reward, scale="none", dropped=dropped)
-    metrics = describe_attempts([attempt for group in groups for attempt in group])
-    metrics |= {f"dropped_{reason}": float(num) for reason, num in sorted(dropped.items())}
-    named = {f"validation_{name}": value for name, value in metrics.items()}
-    return {**named, "seconds_validation": time.perf_counter() - begun}
+def _position_of(start: Path | None) -> int:
+    """Where in the prompts the run goes on to ask, as its checkpoint says."""
+    if start is None:
+        return 0
+    position: int = json.loads((start / "state.json").read_text(encoding="utf-8"))["position"]
+    return position
 
 
 def _free_settings(config: GrpoConfig) -> frozenset[str]:
@@ -138,6 +138,32 @@ def _warn_if_idle(num_idle: int) -> None:
             "%d steps in a row taught nothing: no group had rewards that differ. Give questions that are answered "
             'right sometimes (see accuracy), more num_siblings, a higher temperature, or zero_variance = "resample".',
             num_idle,
+        )
+
+
+def _warn_if_apart(step: int, metrics: dict[str, float], largest: float, config: GrpoConfig) -> float:
+    """Told in float32, of an error above all before; returns the largest so far."""
+    error = metrics.get("logprob_error", 0.0)
+    if error <= largest or config.precision != "fp32":
+        return largest
+    logger.warning(
+        "Step %d: with the same weights, log-probabilities of the sampler and of training differ by %.2g; in float32 "
+        "expected at most %g. What is learned is biased by as much, unless loss.correction is given (2.0 is usual).",
+        step,
+        error,
+        LOGPROB_TOLERANCE,
+    )
+    return error
+
+
+def _warn_if_off_policy(config: GrpoConfig) -> None:
+    named = {"temperature": config.temperature, "top_p": config.top_p}
+    changed = ", ".join(f"{name} = {value:g}" for name, value in named.items() if value != 1)
+    if changed:
+        logger.warning(
+            "%s: samples are drawn from another distribution than the one whose log-probabilities the loss is made of, "
+            "and nothing makes up for that: what is learned is biased. Leave both at 1 for the policy's own.",
+            changed,
         )
 
 

@@ -22,8 +22,9 @@ A run that fits a laptop (configs/grpo-maze.toml), from the command line:
     lr = 1e-5
 
 It leaves OUT/model, checkpoints/, metrics.jsonl, metrics.png and run.json; the same command goes on with a run that was
-stopped. What to watch: `reward` and `validation/accuracy` rise; `zero_variance` (groups that teach nothing) stays below
-a half, otherwise the questions are too easy or too hard; `logprob_difference` stays below 1e-4 in fp32.
+stopped. What to watch: `reward` and `validation_accuracy` rise; `zero_variance` (groups that teach nothing) stays below
+a half, otherwise the questions are too easy or too hard; `logprob_error` stays below 1e-4 in fp32. How each question of
+the validation was answered is in validation.jsonl.
 """
 
 from __future__ import annotations
@@ -137,7 +138,8 @@ class GrpoConfig(Section):
         model: the checkpoint to start from: "nano", a folder, or a hub id.
         out: folder of the run.
         steps: each samples `num_prompts` groups of `num_siblings` rollouts and learns from them.
-        temperature, top_p: of sampling. Log-probabilities and ratios are the model's own, at temperature 1.
+        temperature, top_p: of sampling. Log-probabilities and ratios are the model's own, at temperature 1; other
+            values bias what is learned.
         max_tokens: of one turn.
         concurrency: rollouts in flight.
         zero_variance: groups whose rewards are all equal teach nothing. "skip": they count in the mean and are not
@@ -171,7 +173,7 @@ class GrpoConfig(Section):
     validation: ValidationSection = ValidationSection()
     zero_variance: Literal["skip", "resample"] = "skip"
     max_resamples: int = Field(default=3, gt=0)
-    lag: Literal[0, 1] = 0
+    lag: int = Field(default=0, ge=0, le=1)
     exact: bool = True
     seed: int = Field(default=0, ge=0)
     precision: Literal["fp32", "bf16"] = "fp32"

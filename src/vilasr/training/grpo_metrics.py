@@ -13,7 +13,7 @@ from vilasr.training.grpo_rewards import num_said
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vilasr.training.grpo_rewards import Attempt
+    from vilasr.training.grpo_rewards import Attempt, Earned
     from vilasr.training.grpo_rollouts import Experience
 
 PLOTTED = (
@@ -28,6 +28,7 @@ PLOTTED = (
     "tokens",
     "entropy",
     "kl",
+    "logprob_error",
     "logprob_difference",
     "clipped",
     "grad_norm",
@@ -43,16 +44,20 @@ def describe_step(experience: Experience) -> dict[str, float]:
         zero_variance: share of the groups whose rewards were all equal
         replaced: groups that gave their place to others; only where there are any
         dropped, dropped_REASON: rollouts and questions that were left out; only where there are any
+        logprob_error: how far the sampler's log-probabilities are from those that training computes with the same
+            weights, at most, in the first and the last rollout
         seconds_generation, seconds_scoring
     """
     groups = [group.attempts for group in (*experience.groups, *experience.replaced)]
     equal = [not has_signal([attempt.earned.total for attempt in group]) for group in groups]
     dropped = {f"dropped_{reason}": float(num) for reason, num in sorted(experience.dropped.items())}
+    error = experience.logprob_error
     return {
         **describe_attempts([attempt for group in groups for attempt in group]),
         "zero_variance": fmean(equal) if equal else 1.0,
         **({"replaced": float(len(experience.replaced))} if experience.replaced else {}),
         **({"dropped": float(experience.dropped.total()), **dropped} if dropped else {}),
+        **({"logprob_error": error} if error is not None else {}),
         "seconds_generation": experience.seconds_generation,
         "seconds_scoring": experience.seconds_scoring,
     }
@@ -61,7 +66,7 @@ def describe_step(experience: Experience) -> dict[str, float]:
 def describe_attempts(attempts: Sequence[Attempt]) -> dict[str, float]:
     """Metrics of scored rollouts; nothing where there are none.
 
-    reward, reward_std: mean and standard deviation of what training sees
+    reward, reward_TASK: mean of what training sees; reward_std: its standard deviation
     accuracy, accuracy_TASK: mean of the score, 0..1
     format: share of the rollouts whose every action was executable
     drawing_score: mean grade of the drawings that were graded; length_penalty: mean; only where the option is on
@@ -73,17 +78,19 @@ def describe_attempts(attempts: Sequence[Attempt]) -> dict[str, float]:
         return {}
     rewards = [attempt.earned.total for attempt in attempts]
     rollouts = [attempt.rollout for attempt in attempts]
-    correct: defaultdict[str, list[float]] = defaultdict(list)
+    by_task: defaultdict[str, list[Earned]] = defaultdict(list)
     for attempt in attempts:
-        correct[attempt.rollout.sample.task].append(attempt.earned.correct)
+        by_task[attempt.rollout.sample.task].append(attempt.earned)
+    tasks = sorted(by_task.items())
     statuses = Counter(rollout.status.value for rollout in rollouts)
     drawings = [attempt.earned.drawing for attempt in attempts if attempt.earned.drawing is not None]
     penalty = fmean(attempt.earned.penalty for attempt in attempts)
     return {
         "reward": fmean(rewards),
+        **{f"reward_{task}": fmean(each.total for each in earned) for task, earned in tasks},
         "reward_std": pstdev(rewards),
         "accuracy": fmean(attempt.earned.correct for attempt in attempts),
-        **{f"accuracy_{task}": fmean(scores) for task, scores in sorted(correct.items())},
+        **{f"accuracy_{task}": fmean(each.correct for each in earned) for task, earned in tasks},
         "format": fmean(attempt.earned.format for attempt in attempts),
         **({"drawing_score": fmean(drawings)} if drawings else {}),
         **({"length_penalty": penalty} if penalty else {}),

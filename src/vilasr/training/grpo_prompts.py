@@ -1,4 +1,4 @@
-"""The questions of a run: which ones a step asks follows from the config and the step alone; and those held out."""
+"""The questions of a run, one after the other from wherever a step begins to ask; and those held out."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.data import read_dataset
-from vilasr.drawing import content_key
 from vilasr.errors import InputError
 from vilasr.tasks import task_named
-from vilasr.training.questions import question_at
+from vilasr.training.questions import content_of, question_at
 from vilasr.types import Sample
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vilasr.data import DatasetInfo
     from vilasr.training.grpo_config import GrpoConfig, PromptSection
     from vilasr.training.rejection_config import PromptSource
 
-Prompts = Callable[[int], list[Sample]]
-"""Number of a batch of questions -> its samples, with ids of their own."""
+Prompts = Callable[[int, int], tuple[list[Sample], int]]
+"""(position, how many) -> so many questions, with ids of their own, and the position after them; the first is 0."""
 Origin = tuple[str, str, int]
 """(task, split, seed): a stream of generated samples."""
 
@@ -30,23 +30,26 @@ logger = logging.getLogger(__name__)
 
 
 def open_prompts(section: PromptSection, *, batch_size: int) -> Prompts:
-    """The batches that `section` describes, `batch_size` samples each.
+    """The questions that `section` describes, at most `batch_size` at a time.
 
     Raises:
         InputError: an unknown task, no dataset in the folder, or fewer rows than a batch takes; later, from the first
-            batch, an unknown option.
+            question, an unknown option.
     """
     if section.data is not None:
         _, rows = _read(section.data)
-        return _shuffled(rows, section, batch_size)
+        if len(rows) < batch_size:
+            expected = f"at least {batch_size} rows, the questions of one step"
+            raise InputError(str(section.data), expected=expected, got=str(len(rows)), remedy="Lower num_prompts.")
+        return _shuffled(rows, section.seed)
     for source in section.tasks:
         task_named(source.task)
 
-    def batch(number: int) -> list[Sample]:
-        indices = range(number * batch_size, (number + 1) * batch_size)
-        return [question_at(section.tasks, index, seed=section.seed) for index in indices]
+    def ask(position: int, num: int) -> tuple[list[Sample], int]:
+        indices = range(position, position + num)
+        return [question_at(section.tasks, index, seed=section.seed) for index in indices], position + num
 
-    return batch
+    return ask
 
 
 def held_out(config: GrpoConfig) -> list[Sample]:
@@ -87,9 +90,9 @@ def _check_apart(prompts: PromptSection, samples: list[Sample], origins: set[Ori
     if trained & origins:
         task, split, seed = min(trained & origins)
         raise _overlap(f"both of task {task}, split {split}, seed {seed}")
-    known = {key for sample in samples for key in (sample.id, _content(sample))}
+    known = {key for sample in samples for key in (sample.id, content_of(sample))}
     for row in rows:
-        if row.id in known or _content(row) in known:
+        if row.id in known or content_of(row) in known:
             raise _overlap(f"the row {row.id!r} of {prompts.data} in both")
 
 
@@ -102,20 +105,19 @@ def _overlap(got: str) -> InputError:
     )
 
 
-def _shuffled(rows: list[Sample], section: PromptSection, batch_size: int) -> Prompts:
-    """Epoch after epoch in a new order; what is left over at the end of one is left out of it."""
-    num_batches = len(rows) // batch_size
-    if not num_batches:
-        expected = f"at least {batch_size} rows, the questions of one step"
-        raise InputError(str(section.data), expected=expected, got=str(len(rows)), remedy="Lower num_prompts.")
+def _shuffled(rows: list[Sample], seed: int) -> Prompts:
+    """Epoch after epoch in a new order. What is left at the end of one, and is fewer than are asked for, is left out of
+    it: no row comes twice at a time."""
 
-    def batch(number: int) -> list[Sample]:
-        epoch, place = divmod(number, num_batches)
+    def ask(position: int, num: int) -> tuple[list[Sample], int]:
+        epoch, place = divmod(position, len(rows))
+        if place + num > len(rows):
+            epoch, place = epoch + 1, 0
         order = list(range(len(rows)))
-        random.Random(f"{section.seed}/{epoch}").shuffle(order)
-        return [rows[index] for index in order[place * batch_size : (place + 1) * batch_size]]
+        random.Random(f"{seed}/{epoch}").shuffle(order)
+        return [rows[index] for index in order[place : place + num]], epoch * len(rows) + place + num
 
-    return batch
+    return ask
 
 
 def _read(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
@@ -129,9 +131,3 @@ def _read(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
 
 def _origin(info: DatasetInfo) -> Origin:
     return info.task, info.split, info.seed
-
-
-def _content(sample: Sample) -> tuple[object, ...]:
-    """What a sample shows and asks; an image of a dataset is named by its pixels."""
-    images = (image.stem if isinstance(image, Path) else content_key(image) for image in sample.images)
-    return (sample.question, sample.options, *images)

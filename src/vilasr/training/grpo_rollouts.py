@@ -14,6 +14,7 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from vilasr.protocol import protocol_named
 from vilasr.rollout import rollout_seed, run_rollouts
 from vilasr.training.grpo_prompts import open_prompts
 from vilasr.training.grpo_rewards import Attempt, RewardFunction, score_groups
+from vilasr.training.grpo_update import logprob_error
 from vilasr.training.samples import DroppedError, TrainingSample, build_sample
 from vilasr.types import Rollout, Sample, SamplingParams, Status
 
@@ -66,12 +68,17 @@ class Experience:
         groups: those that the loss is a mean over.
         replaced: groups that taught nothing and gave their place to others.
         dropped: why rollouts and questions were left out -> how many.
-        seconds_generation, seconds_scoring: wall time; scoring includes the building of training samples.
+        position: where in the prompts the next step begins to ask.
+        logprob_error: see there; the largest of the first and the last rollout, with the weights that they were sampled
+            with. None where neither can be trained on.
+        seconds_generation, seconds_scoring: wall time; scoring is all that is not generation.
     """
 
     groups: list[Group]
     replaced: list[Group]
     dropped: Counter[str]
+    position: int
+    logprob_error: float | None
     seconds_generation: float
     seconds_scoring: float
 
@@ -79,11 +86,13 @@ class Experience:
 class Sampler:
     """Takes the experience of one step after the other; `weights_changed` after each update, `close` at the end.
 
+    `position` is where in the prompts the first step begins to ask.
+
     Raises:
         InputError: the prompts cannot be used.
     """
 
-    def __init__(self, config: GrpoConfig, loaded: LoadedModel, reward: RewardFunction) -> None:
+    def __init__(self, config: GrpoConfig, loaded: LoadedModel, reward: RewardFunction, *, position: int = 0) -> None:
         self._config = config
         self._trained = loaded.model
         self._reward = reward
@@ -107,6 +116,7 @@ class Sampler:
         self._num_rounds = 1 + config.max_resamples if config.zero_variance == "resample" else 1
         self._prompts = open_prompts(config.prompts, batch_size=config.num_prompts)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="grpo-sampler")
+        self._position = position
         self._ahead: Future[Experience] | None = None
 
     @property
@@ -155,10 +165,11 @@ class Sampler:
         dropped: Counter[str] = Counter()
         kept: list[Group] = []
         replaced: list[Group] = []
+        position = self._position
         started, generation = time.perf_counter(), 0.0
         for attempt in range(self._num_rounds):
             begun = time.perf_counter()
-            questions = self._prompts(step * self._num_rounds + attempt)[: config.num_prompts - len(kept)]
+            questions, position = self._prompts(position, config.num_prompts - len(kept))
             playable = [sample for sample in map(self._opened, questions) if sample is not None]
             dropped["bad_sample"] += len(questions) - len(playable)
             seed = rollout_seed(config.seed, f"step {step}, round {attempt}", 0)
@@ -172,10 +183,13 @@ class Sampler:
                 (kept if teaches else replaced).append(group)
             if len(kept) == config.num_prompts:
                 break
+        self._position = position
         return Experience(
             groups=kept,
             replaced=replaced,
             dropped=+dropped,
+            position=position,
+            logprob_error=self._logprob_error([*kept, *replaced]),
             seconds_generation=generation,
             seconds_scoring=time.perf_counter() - started - generation,
         )
@@ -224,21 +238,29 @@ class Sampler:
         for attempt in attempts:
             if attempt.advantage == 0:
                 continue
-            views = views_of(attempt.rollout, style=self._episode.style, sizer=self._episode.sizer)
             try:
-                sample = build_sample(
-                    attempt.rollout,
-                    views,
-                    chat=self._loaded.chat,
-                    settings=self._loaded.images,
-                    max_tokens=self._max_tokens,
-                )
+                sample = self._build(attempt.rollout)
             except DroppedError as error:
                 dropped[error.reason] += 1
                 logger.warning("left out: %s", error)
             else:
                 examples.append(Example(sample=sample, advantage=attempt.advantage))
         return examples
+
+    def _logprob_error(self, groups: Sequence[Group]) -> float | None:
+        rollouts = [attempt.rollout for group in groups for attempt in group.attempts]
+        errors = []
+        for rollout in rollouts[:1] + rollouts[1:][-1:]:
+            with suppress(DroppedError):  # counted where it would have been learned from
+                errors.append(logprob_error(self._loaded, self._build(rollout), self._config))
+        return max(errors, default=None)
+
+    def _build(self, rollout: Rollout) -> TrainingSample:
+        """Raises DroppedError."""
+        views = views_of(rollout, style=self._episode.style, sizer=self._episode.sizer)
+        return build_sample(
+            rollout, views, chat=self._loaded.chat, settings=self._loaded.images, max_tokens=self._max_tokens
+        )
 
 
 def _check_ran(groups: Sequence[Sequence[Rollout]]) -> None:

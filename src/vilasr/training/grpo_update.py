@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.training.batch import cut_up, make_batch
+from vilasr.training.batch import cut_up, make_batch, token_logprobs
 from vilasr.training.grpo_loss import clipped_loss, kl_estimate, ratio_correction, token_weight
 from vilasr.training.grpo_rewards import num_said
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from vilasr.policies.transformers import LoadedModel
     from vilasr.training.grpo_config import GrpoConfig
     from vilasr.training.grpo_rollouts import Example, Group
     from vilasr.training.learner import Learner
+    from vilasr.training.samples import TrainingSample
 
 
 def learn(learner: Learner, groups: Sequence[Group], config: GrpoConfig) -> dict[str, float]:
@@ -34,7 +36,8 @@ def learn(learner: Learner, groups: Sequence[Group], config: GrpoConfig) -> dict
         grad_norm: before clipping, the largest of the updates
         entropy: mean of -log-probability of the sampled tokens, an estimate of the policy's entropy, nats a token
         kl: of the trainer, before its first update, from the sampler
-        logprob_difference: the largest between trainer, before its first update, and sampler
+        logprob_difference: the largest between trainer, before its first update, and sampler; what was learned since
+            the samples were taken, with lag, is in it
         clipped: share of the tokens whose gradient was clipped away
         correction: mean importance weight, where there are any
     """
@@ -55,6 +58,17 @@ def learn(learner: Learner, groups: Sequence[Group], config: GrpoConfig) -> dict
         "grad_norm": max(norms),
         **seen.metrics(with_correction=config.loss.correction is not None),
     }
+
+
+def logprob_error(loaded: LoadedModel, sample: TrainingSample, config: GrpoConfig) -> float:
+    """How far the log-probabilities that came with a sample are from those of the update's forward pass, at most.
+
+    With the weights that the sample was taken with, that is how exactly sampler and trainer agree.
+    """
+    with torch.no_grad():
+        computed = _logprobs(loaded, [sample], config)
+    error: float = (computed - sample.logprobs[sample.loss_mask].to(computed.device)).abs().max().item()
+    return error
 
 
 @dataclass(slots=True)
@@ -91,7 +105,7 @@ def _accumulate(
     )
     total = 0.0
     for part in cut_up(_examples_of(groups), max_tokens=config.micro_tokens):
-        logprobs = _logprobs(learner, part, config)
+        logprobs = _logprobs(learner.loaded, [example.sample for example in part], config)
         old = logprobs.detach() if before is None else torch.cat([before[id(example)] for example in part])
         sampled = torch.cat([example.sample.logprobs[example.sample.loss_mask] for example in part]).to(old.device)
         lengths = [int(example.sample.loss_mask.sum()) for example in part]
@@ -122,17 +136,17 @@ def _logprobs_before(learner: Learner, examples: Sequence[Example], config: Grpo
     found: dict[int, Tensor] = {}
     for part in cut_up(examples, max_tokens=config.micro_tokens):
         with torch.no_grad():
-            logprobs = _logprobs(learner, part, config)
+            logprobs = _logprobs(learner.loaded, [example.sample for example in part], config)
         lengths = [int(example.sample.loss_mask.sum()) for example in part]
         found |= {id(example): own for example, own in zip(part, logprobs.split(lengths), strict=True)}
     return found
 
 
-def _logprobs(learner: Learner, part: Sequence[Example], config: GrpoConfig) -> Tensor:
+def _logprobs(loaded: LoadedModel, samples: Sequence[TrainingSample], config: GrpoConfig) -> Tensor:
     """Of the tokens that the policy said, rollout after rollout [tokens]."""
-    batch = make_batch([example.sample for example in part], learner.model, pad_id=learner.loaded.chat.stop_id)
+    batch = make_batch(samples, loaded.model, pad_id=loaded.chat.stop_id)
     with torch.autocast(batch.ids.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        return learner.scorer(batch)
+        return token_logprobs(loaded.model, batch)
 
 
 def _spread(values: Sequence[float], lengths: Sequence[int], *, like: Tensor) -> Tensor:

@@ -11,23 +11,30 @@ from vilasr.errors import InputError
 from vilasr.rollout import read_rollouts
 from vilasr.training.batch import make_batch
 from vilasr.training.config import DataSection
+from vilasr.training.questions import content_of
 from vilasr.training.stream import open_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vilasr.env import EpisodeConfig
     from vilasr.errors import DataError
     from vilasr.training.config import SftConfig, ValidationSection
     from vilasr.training.learner import Learner
     from vilasr.training.samples import TrainingSample
+    from vilasr.types import Sample
 
 
 def check_held_out(config: SftConfig) -> None:
-    """Raises InputError for a sample, or an endless stream of samples, that is both trained on and held out."""
+    """Raises InputError for a sample, or an endless stream of samples, that is both trained on and held out.
+
+    A sample of a file or folder is known by its id, and by its pictures and question; one of a task by its stream.
+    """
     if not config.validation.num:
         return
-    held_out, trained = _names(config.validation), _names(config.data)
+    (held_out, shown), (trained, also_shown) = _known(config.validation), _known(config.data)
     streams = {*map(_stream_of, held_out)} & trained | {*map(_stream_of, trained)} & held_out
-    both = streams | held_out & trained
+    both = streams | held_out & trained | {also_shown[content] for content in shown.keys() & also_shown.keys()}
     if both:
         raise InputError(
             "validation",
@@ -37,15 +44,24 @@ def check_held_out(config: SftConfig) -> None:
         )
 
 
-def _names(section: DataSection | ValidationSection) -> set[str]:
-    """The streams that samples are taken from, and the ids of those that stand in files and folders."""
-    streams = {f"{source.task}/{source.split}/{section.seed}" for source in section.tasks if source.task}
-    files = [section.rollouts, *(source.rollouts for source in section.tasks)]
-    folders = [source.dataset for source in section.tasks]
-    rollouts = (read_rollouts(file, on_bad_line=_unread)[1] for file in files if file is not None)
-    datasets = (read_dataset(folder, on_bad_row=_unread)[1] for folder in folders if folder is not None)
-    in_files = {rollout.sample.id for read in rollouts for rollout in read}
-    return streams | in_files | {sample.id for read in datasets for sample in read}
+def _known(section: DataSection | ValidationSection) -> tuple[set[str], dict[object, str]]:
+    """The streams that samples come from and the ids of those in files and folders; the latter's by their contents."""
+    names = {f"{source.task}/{source.split}/{section.seed}" for source in section.tasks if source.task}
+    contents: dict[object, str] = {}
+    for sample in _samples(section):
+        names.add(sample.id)
+        contents[content_of(sample)] = sample.id
+    return names, contents
+
+
+def _samples(section: DataSection | ValidationSection) -> Iterator[Sample]:
+    """Those that stand in files and folders."""
+    for file in (section.rollouts, *(source.rollouts for source in section.tasks)):
+        if file is not None:
+            yield from (rollout.sample for rollout in read_rollouts(file, on_bad_line=_unread, tokens=False)[1])
+    for folder in (source.dataset for source in section.tasks):
+        if folder is not None:
+            yield from read_dataset(folder, on_bad_row=_unread)[1]
 
 
 def _unread(error: DataError) -> None:

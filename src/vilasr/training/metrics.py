@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
+
+from vilasr.training.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from vilasr.types import Json
+
 logger = logging.getLogger(__name__)
 
 
 class MetricsLog:
-    """`OUT/metrics.jsonl`. On resume, lines after the step resumed from are dropped: every step appears once."""
+    """`OUT/metrics.jsonl`, or another file of lines by step. On resume, lines after the step resumed from are dropped:
+    every step appears once.
+
+    Raises:
+        InputError: the file cannot be written, the disk being full for one; when opening it and with any line.
+    """
 
     def __init__(self, path: Path, *, first_step: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [line for line in read_metrics(path) if line["step"] < first_step] if path.exists() else []
-        partial = path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        partial.rename(path)
-        self._file = path.open("a", encoding="utf-8")
+        self._path = path
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            kept = [line for line in read_metrics(path) if line["step"] < first_step] if path.exists() else []
+            partial = path.with_suffix(".partial")
+            partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            partial.rename(path)
+            self._file = path.open("a", encoding="utf-8")
 
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        self._file.write(json.dumps({"step": step, **values}) + "\n")
-        self._file.flush()
+    def write(self, step: int, values: Mapping[str, Json]) -> None:
+        with disk_errors(self._path):
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # nothing is left to write but a line that could not be, which was told
+            self._file.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:

@@ -4,9 +4,10 @@
     OUT/selected.jsonl    the rollouts that passed every rule, balanced; and why: selection.json, selection.md
     OUT/model             trained on them; with metrics.jsonl and checkpoints/ as of any fine-tuning
 
-Decisions taken here: one process samples and selects, several (torchrun) only train; the selection is computed anew at
-each start, from the file of samples alone and in the order of its keys, so that it does not depend on which attempt was
-done first; training goes on only with the selection that it began with.
+Decisions taken here: one process samples and selects, several (torchrun) only train; the embedded engine samples in
+waves, so that a run that was stopped comes to the same log-probabilities too; the selection is computed anew at each
+start, from the file of samples alone and in the order of its keys, so that it does not depend on which attempt was done
+first; training goes on only with the selection that it began with.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ import filecmp
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
+
+import torch
 
 from vilasr.data import read_dataset
 from vilasr.data.dataset import write_atomically
 from vilasr.env import EpisodeConfig, Limits
 from vilasr.errors import InputError
-from vilasr.policies.transformers.model import read_frame
+from vilasr.policies.transformers import EngineConfig, TransformersPolicy, read_frame
 from vilasr.protocol import protocol_named
 from vilasr.rollout import RolloutWriter, as_json, new_header, read_rollouts, run_rollouts
 from vilasr.training.balance import balanced
@@ -34,6 +37,7 @@ from vilasr.training.distributed import num_processes
 from vilasr.training.questions import question_at
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
+from vilasr.training.waves import run_waves
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vilasr.policies import Policy
-    from vilasr.policies.transformers.model import Frame
+    from vilasr.policies.transformers import Frame
     from vilasr.training.rejection_config import QuestionsSection, RejectionConfig
     from vilasr.training.selection import Key
     from vilasr.training.selection_report import SelectionReport
@@ -123,8 +127,10 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
         async def play() -> None:
             policy, max_context_tokens = _open_policy(config, frame)
             limits = replace(episode.limits, max_context_tokens=max_context_tokens)
+            in_waves = isinstance(policy, TransformersPolicy) and config.exact
+            run: Callable[..., Awaitable[object]] = run_waves if in_waves else run_rollouts
             try:
-                await run_rollouts(
+                await run(
                     questions(config.prompts),
                     policy,
                     replace(episode, limits=limits),
@@ -171,13 +177,9 @@ def _open_policy(config: RejectionConfig, frame: Frame) -> tuple[Policy, int | N
         return OpenAIPolicy(
             EndpointConfig(url=config.endpoint.url, model=config.endpoint.model, patch_size=patch_size)
         ), frame.max_context_tokens
-    import torch
-
-    from vilasr.policies.transformers import EngineConfig, TransformersPolicy
-
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    engine = EngineConfig(num_slots=config.concurrency)
+    engine = EngineConfig(num_slots=config.concurrency, in_rounds=config.exact)
     policy = TransformersPolicy.load(config.model, device=config.device, config=engine)
     return policy, policy.loaded.max_context_tokens
 

@@ -69,14 +69,17 @@ class EndpointSection(Section):
 class SelectSection(Section):
     """Which rollouts are kept: those that pass every rule that is in force. The defaults are the paper's second stage.
 
-    For the paper's cold start from a teacher: `reflective = false`, `min_steps = 3`, and a `min_drawing`.
+    For the paper's cold start from a teacher: `reflective = false`, `min_steps = 3`, `valid_marks = true`.
 
     Attributes:
         min_score: score from which an answer is correct; matters for numbers, whose scores have ten levels.
         reflective: some mark must be corrected later (paper, Eq. 5).
         nearer: corrections must bring the drawing nearer to the truth.
         min_steps: turns at least, the answer's included.
-        min_drawing: grade of the final drawing at least, 0..1; None: not asked for.
+        valid_marks: where the truth is known, every mark that stands at the end must agree with it (a line in a maze:
+            both ends in the central region of their cells); elsewhere all pass.
+        min_drawing: grade of the final drawing at least, 0..1; where the truth is not known, none passes. None: not
+            asked for.
         plain_share: share of the selection that may be rollouts that pass all but `reflective` and `nearer`.
     """
 
@@ -84,6 +87,7 @@ class SelectSection(Section):
     reflective: bool = True
     nearer: bool = False
     min_steps: int = Field(default=0, ge=0)
+    valid_marks: bool = False
     min_drawing: float | None = Field(default=None, ge=0, le=1)
     plain_share: float = Field(default=0.0, ge=0, lt=1)
 
@@ -121,6 +125,9 @@ class RejectionConfig(Section):
         protocol, max_pixels: that the attempts are made in, and of an image, if not the checkpoint's own.
         num_siblings: attempts at each question (the paper's K).
         concurrency: attempts at the same time.
+        exact: the embedded engine takes its turns in rounds, `concurrency` attempts in each wave, so that a run that is
+            resumed with the same settings has the very same rollouts, log-probabilities included. Off, no attempt waits
+            for others, and resumed runs are equal up to rounding. An endpoint is asked as if it were off.
         seed: of the sampling and of the balance.
         sft: as for `vilasr train sft`, without what follows from the rest: SHARED, data.tasks, data.rollouts.
         replay: demonstrations mixed in, so that nothing is forgotten; the selected rollouts together have weight 1.
@@ -138,6 +145,7 @@ class RejectionConfig(Section):
     replay: list[TaskSource] = Field(default_factory=list)
     seed: int = 0
     concurrency: int = Field(default=32, gt=0)
+    exact: bool = True
     protocol: str | None = None
     max_pixels: int | None = Field(default=None, gt=0)
     device: str = "cpu"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from vilasr.data.dataset import INFO_FILE, SHARD_FOLDER
 from vilasr.errors import InputError
-from vilasr.training.checkpoint import newest_checkpoint
+from vilasr.training.checkpoint import newest_checkpoint, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from pathlib import Path
+    from collections.abc import Collection, Iterator
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 
@@ -33,21 +35,25 @@ FREE = frozenset(
 
 
 def identity(config: BaseModel, *, free: Collection[str] = FREE) -> dict[str, Any]:
-    """What must be equal for a run to be resumed, as it is kept in its checkpoints."""
-    return {"config": config.model_dump(mode="json", exclude=set(free))}
+    """What must be equal for a run to be resumed, as it is kept in its checkpoints.
+
+    "config": the settings that are not `free`; "data": a digest of each file or dataset folder that they name. To be
+    called before the data are read, once: they may change later, while the run goes on with what it has read.
+    """
+    return {"config": _settings(config, free), "data": _digests(config, free)}
 
 
 def find_start(config: ConfigT, out: Path, *, free: Collection[str] = FREE) -> tuple[Path | None, int]:
     """The newest checkpoint of this very run in `out` and the step it is of; None and 0 when it is new.
 
     Raises:
-        InputError: the folder belongs to a run with another config, or its checkpoints are damaged.
+        InputError: the folder belongs to a run with another config or other data, or its checkpoints are damaged.
     """
     newest = newest_checkpoint(out)
     if newest is None:
         return None, 0
-    saved = json.loads((newest / "state.json").read_text(encoding="utf-8"))
-    ours, theirs = identity(config, free=free)["config"], _as_of_today(saved.get("config", {}), config, out, free)
+    saved = read_state(newest)
+    ours, theirs = _settings(config, free), _as_of_today(saved.get("config", {}), config, out, free)
     differing = [key for key in ours if theirs.get(key) != ours[key]]
     if differing:
         raise InputError(
@@ -56,6 +62,15 @@ def find_start(config: ConfigT, out: Path, *, free: Collection[str] = FREE) -> t
             got=f"a run that differs in {', '.join(differing)}",
             remedy="Give another folder: out=PATH.",
         )
+    known = saved.get("data", {})  # older checkpoints have no digests
+    for path, digest in _digests(config, free).items():
+        if known.get(path, digest) != digest:
+            raise InputError(
+                path,
+                expected=f"what it held when the run in {out} was started",
+                got="something else",
+                remedy="Put that back, or give another folder: out=PATH.",
+            )
     return newest, saved["step"]
 
 
@@ -68,4 +83,34 @@ def _as_of_today(saved: dict[str, Any], config: BaseModel, out: Path, free: Coll
         read = kind.model_validate({**known, "out": out})
     except ValidationError:
         return saved
-    return dict(identity(read, free=free)["config"])
+    return _settings(read, free)
+
+
+def _settings(config: BaseModel, free: Collection[str]) -> dict[str, Any]:
+    return config.model_dump(mode="json", exclude=set(free))
+
+
+def _digests(config: BaseModel, free: Collection[str]) -> dict[str, str]:
+    """Path -> SHA-256 of a file, or of the rows of a dataset folder and what it says about itself.
+
+    What cannot be read is left out: whoever needs it will say so.
+    """
+    digests = {}
+    for path in _paths(config.model_dump(exclude=set(free))):
+        files = [path / INFO_FILE, *sorted((path / SHARD_FOLDER).glob("*.parquet"))] if path.is_dir() else [path]
+        digest = hashlib.sha256()
+        with suppress(OSError):
+            for each in files:
+                with each.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+            digests[str(path)] = digest.hexdigest()
+    return digests
+
+
+def _paths(value: object) -> Iterator[Path]:
+    """Every path in a config: those that are not free name data."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _paths(inner)

@@ -17,7 +17,7 @@ import torch
 
 from vilasr.errors import DataError
 from vilasr.policies.transformers.vision import Grid, ImageSettings, patchify
-from vilasr.types import FinishReason, Rollout, TurnTokens
+from vilasr.types import FinishReason, Rollout, TextPart, Turn, TurnTokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 
 class DroppedError(DataError):
-    """A rollout that cannot be trained on. `reason` is one of a few words, for counting: too_long, image_pads."""
+    """A rollout that cannot be trained on. `reason` is one of a few words, for counting: too_long, image_pads,
+    other_tokens.
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -47,6 +49,7 @@ class TrainingSample:
         patches: float32 [sum of t*h*w, patch values] of all images in order.
         grids: (t, h, w) of each image.
         dropped: why the rollout whose turn it was could not be trained on, where this one takes its place; else "".
+        cut_turns: how many of the rollout's last turns did not fit.
     """
 
     ids: Tensor
@@ -55,6 +58,7 @@ class TrainingSample:
     patches: Tensor
     grids: tuple[Grid, ...]
     dropped: str = ""
+    cut_turns: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -71,7 +75,8 @@ def build_sample(
         max_tokens: longer conversations are cut after the last turn that fits.
 
     Raises:
-        DroppedError: nothing is left to train on, or image pads and grids disagree.
+        DroppedError: nothing is left to train on, image pads and grids disagree, or the recorded tokens are those of
+            another tokenizer.
     """
     grids = [settings.grid(view.size) for view in views]
     turns = turn_tokens(rollout, grids, chat=chat, settings=settings)
@@ -93,26 +98,35 @@ def build_sample(
         logprobs=torch.tensor(logprobs, dtype=torch.float32),
         patches=torch.cat([patchify(view, settings) for view in views[:seen]]),
         grids=tuple(grids[:seen]),
+        cut_turns=len(turns) - len(kept),
     )
 
 
 def count_dropped(samples: Iterable[TrainingSample]) -> dict[str, float]:
-    """What a batch reports of rollouts that could not be trained on; nothing where there are none.
+    """What a batch reports of rollouts that were not trained on, or not to their ends; nothing where there are none.
 
     >>> count_dropped([])
     {}
 
-    Two that were too long give {"dropped": 2.0, "dropped_too_long": 2.0}.
+    Two that were too long give {"dropped": 2.0, "dropped_too_long": 2.0}, and one whose last turns did not fit
+    {"cut": 1.0}.
     """
+    samples = list(samples)
+    num_cut = sum(sample.cut_turns > 0 for sample in samples)
+    cut = {"cut": float(num_cut)} if num_cut else {}
     reasons = Counter(sample.dropped for sample in samples if sample.dropped)
     by_reason = {f"dropped_{reason}": float(num) for reason, num in sorted(reasons.items())}
-    return {"dropped": float(reasons.total()), **by_reason} if reasons else {}
+    return cut | ({"dropped": float(reasons.total()), **by_reason} if reasons else {})
 
 
 def turn_tokens(
     rollout: Rollout, grids: Sequence[Grid], *, chat: ChatTokens, settings: ImageSettings
 ) -> tuple[TurnTokens, ...]:
-    """The recorded tokens of each turn, or, for a demonstration, those of its text."""
+    """The recorded tokens of each turn, or, for a demonstration, those of its text.
+
+    Raises:
+        DroppedError: recorded tokens say something else than the turn does.
+    """
     pads = {index: settings.num_tokens(grid) for index, grid in enumerate(grids, start=1)}
     result: list[TurnTokens] = []
     unclosed = False
@@ -128,9 +142,25 @@ def turn_tokens(
                 logprobs=array("f"),
                 loss_mask=array("b", [int(turn.learn)] * len(said)),
             )
+        elif not _says(turn, tokens, chat):
+            raise DroppedError("other_tokens", f"{rollout.sample.id}: its tokens are not of this model's tokenizer.")
         result.append(tokens)
         unclosed = turn.finish is not FinishReason.STOP
     return tuple(result)
+
+
+def _says(turn: Turn, tokens: TurnTokens, chat: ChatTokens) -> bool:
+    """Whether recorded ids say in this tokenizer what the turn says, and show every text that it was told.
+
+    Control tokens are left aside: a server may have a template, and a second stop token, of its own. So are characters
+    cut in two by a limit of tokens, which it may leave out.
+    """
+    broken = "\ufffd"
+    if chat.plain(tokens.token_ids).rstrip(broken) != turn.text.rstrip(broken):
+        return False
+    told = chat.plain(tokens.context_ids)
+    texts = [part.text for message in turn.context for part in message.parts if isinstance(part, TextPart)]
+    return all(chat.plain(chat.encode(text)) in told for text in texts)
 
 
 def _fitting_turns(turns: Sequence[TurnTokens], max_tokens: int) -> Sequence[TurnTokens]:

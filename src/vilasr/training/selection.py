@@ -19,6 +19,7 @@ from vilasr.types import Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vilasr.tasks import DrawingGrade
     from vilasr.training.rejection_config import SelectSection
     from vilasr.types import Rollout
 
@@ -73,6 +74,8 @@ def rules_for(section: SelectSection) -> tuple[Rule, ...]:
     ]
     if section.min_steps:
         rules.append(Rule(name="steps", why_not=lambda rollout: why_too_short(rollout, section.min_steps)))
+    if section.valid_marks:
+        rules.append(Rule(name="valid", why_not=why_mark_wrong))
     min_drawing = section.min_drawing
     if min_drawing is not None:
         rules.append(Rule(name="drawing", why_not=lambda rollout: why_drawn_wrong(rollout, min_drawing)))
@@ -128,6 +131,12 @@ def why_too_short(rollout: Rollout, min_steps: int) -> str:
     return "" if len(rollout.turns) >= min_steps else f"fewer than {min_steps} turns"
 
 
+def why_mark_wrong(rollout: Rollout) -> str:
+    """Every mark that stands is true of the world. Where the truth is not known, no mark is wrong."""
+    grade = drawing_grade(rollout)
+    return "a mark is wrong" if grade is not None and grade.num_valid < grade.num_graded else ""
+
+
 def why_drawn_wrong(rollout: Rollout, min_drawing: float) -> str:
     score = drawing_score(rollout)
     if score is None:
@@ -154,14 +163,20 @@ def why_not_nearer(rollout: Rollout) -> str:
 # --- drawings against the truth ---------------------------------------------------------------------------------------
 
 
-def drawing_score(rollout: Rollout) -> float | None:
-    """The task's grade of what is drawn, 0..1; None where the sample does not carry the truth."""
+def drawing_grade(rollout: Rollout) -> DrawingGrade | None:
+    """The task's grade of what is drawn; None where the sample does not carry the truth."""
     if rollout.sample.task not in TASK_NAMES:
         return None
     try:
-        return task_named(rollout.sample.task).grade_drawing(rollout.sample, rollout).score
+        return task_named(rollout.sample.task).grade_drawing(rollout.sample, rollout)
     except DataError:
         return None
+
+
+def drawing_score(rollout: Rollout) -> float | None:
+    """The score of that grade, 0..1."""
+    grade = drawing_grade(rollout)
+    return None if grade is None else grade.score
 
 
 def correction_gains(rollout: Rollout) -> list[float] | None:

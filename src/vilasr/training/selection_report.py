@@ -175,7 +175,7 @@ def as_markdown(report: SelectionReport) -> str:
             "",
             *left_out,
             *([""] if left_out else []),
-            "As sampled, before selection (95 % intervals over questions):",
+            "As sampled, before selection (95 % intervals by bootstrap over questions; by Wilson where all are equal):",
             "",
             *_table(
                 (

@@ -8,7 +8,6 @@ happened.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -26,6 +25,7 @@ from vilasr.errors import InputError
 from vilasr.protocol import protocol_named
 from vilasr.training.attention import tapped
 from vilasr.training.batch import bucketed, make_batch
+from vilasr.training.checkpoint import read_state
 from vilasr.training.distributed import Ranks, joined
 from vilasr.training.guidance import Guidance
 from vilasr.training.held_out import HeldOut, check_held_out
@@ -64,6 +64,7 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
         tokens: size of the batch, padding included
         dropped, dropped_REASON: samples of the batch that stand in for one that could not be trained on; only where
             there are any
+        cut: samples of the batch whose last turns did not fit into `data.max_tokens`; only where there are any
         lr: learning rate of the step
         seconds: wall time of the step, waiting for its data included
 
@@ -90,7 +91,7 @@ def _train(config: SftConfig, learner: Learner, first_step: int, report: Report)
     rate = warmup_then_cosine(
         config.num_steps, warmup=warmup_steps(config.optim, config.num_steps), final=config.optim.final_lr
     )
-    state = identity(config) | {"num_steps": config.num_steps, "processes": ranks.num}
+    state = identity(config) | {"processes": ranks.num}
     log_file = config.out / "metrics.jsonl"
     with (
         closing(MetricsLog(log_file, first_step=first_step)) if ranks.is_first else nullcontext() as log,
@@ -185,15 +186,7 @@ def _find_start(config: SftConfig, ranks: Ranks) -> tuple[Path | None, int]:
     found, step = find_start(config, config.out)
     if found is None:
         return None, 0
-    state = json.loads((found / "state.json").read_text(encoding="utf-8"))
-    if state.get("num_steps", config.num_steps) != config.num_steps:
-        raise InputError(
-            str(config.data.rollouts),
-            expected=f"the rollouts that the run was started with, {state['num_steps']} steps",
-            got=f"{config.num_steps} steps",
-            remedy="Give another folder: out=PATH.",
-        )
-    processes = state.get("processes", 1)
+    processes = read_state(found).get("processes", 1)
     if processes != ranks.num and step % config.data.window:
         raise InputError(
             str(found),

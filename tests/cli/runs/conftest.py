@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -41,4 +42,17 @@ def tiny(tmp_path_factory):
 
     folder = write_tiny_model(tmp_path_factory.mktemp("models") / "tiny", "qwen3_vl")
     (folder / "vilasr.json").write_text(json.dumps({"protocol": "compact"}))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def brief(tiny, tmp_path_factory):
+    """A copy of `tiny` to whom all tokens are nearly equally likely, its stop token too, so that lengths differ."""
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path_factory.mktemp("models") / "brief"
+    shutil.copytree(tiny, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] *= 0.05
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
     return folder

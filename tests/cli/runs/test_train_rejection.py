@@ -107,11 +107,53 @@ def test_killed_ten_times_while_it_samples_and_trains_it_ends_as_if_it_had_not_b
     assert (killed / "model" / "model.safetensors").read_bytes() == (whole / "model" / "model.safetensors").read_bytes()
 
 
-def wait_for_progress(out, *, num_more):
-    """Until the run has done so many rollouts and steps more, or has its model."""
-    before = progress(out)
+@pytest.mark.slow
+def test_killed_ten_times_while_the_engine_samples_it_has_the_very_rollouts_of_a_run_that_was_not(brief, tmp_path):
+    from fork_server import Commands
+
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f"""
+        model = "{brief}"
+        out = "unset"
+        num_siblings = 3
+        concurrency = 6
+        threads = 1
+        sampling = {{ max_tokens = 200 }}
+        prompts = {{ num = 10, tasks = [{{ task = "marks", options = {{ num = "1" }} }}] }}
+        """
+    )
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    rng = random.Random(5)
+    with Commands(tmp_path / "log.txt") as commands:
+        commands.start(["train", "rejection", file, f"out={whole}"])
+        assert commands.wait() == 2  # an untrained model answers nothing
+        for number in range(10):
+            commands.start(["train", "rejection", file, f"out={killed}"])
+            wait_for_progress(killed, num_more=1 + number % 4, most=31)
+            time.sleep(rng.uniform(0, 0.05))
+            assert commands.kill() in (-9, 2), commands.log.read_text()
+        commands.start(["train", "rejection", file, f"out={killed}"])
+        assert commands.wait() == 2, commands.log.read_text()
+    assert sampled(killed) == sampled(whole)
+    assert len(sampled(whole)) == 30
+    assert len({len(turns) for turns in sampled(whole).values()}) > 1
+    assert "took most, 30 of the 30 that came to it" in commands.log.read_text()
+
+
+def sampled(out):
+    """(sample id, sibling) -> ids and log-probabilities of each turn."""
+    return {
+        (each.sample.id, each.sibling): [(turn.tokens.token_ids, turn.tokens.logprobs) for turn in each.turns]
+        for each in read_rollouts(out / "sampled.jsonl")[1]
+    }
+
+
+def wait_for_progress(out, *, num_more, most=1000):
+    """Until the run has done so many rollouts and steps more, or `most`, or has its model."""
+    wanted = min(progress(out) + num_more, most)
     deadline = time.monotonic() + 120
-    while progress(out) < before + num_more and not (out / "model").exists():
+    while progress(out) < wanted and not (out / "model").exists():
         assert time.monotonic() < deadline
         time.sleep(0.005)
 

@@ -122,6 +122,11 @@ class ChatTokens:
         decoded: str = self._tokenizer.decode(ids, skip_special_tokens=False)
         return decoded
 
+    def plain(self, token_ids: Sequence[int]) -> str:
+        """What ids say, without any control token."""
+        decoded: str = self._tokenizer.decode(list(token_ids), skip_special_tokens=True)
+        return decoded
+
     def banned(self, vocab_size: int) -> list[int]:
         """Ids that are never sampled: control tokens other than the stop token, and ids that stand for nothing."""
         return sorted({*self.special_ids, *range(self.num_tokens, vocab_size)} - {self.stop_id})

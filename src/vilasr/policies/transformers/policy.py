@@ -67,7 +67,8 @@ class TransformersPolicy:
     def announce(self, seeds: Sequence[int]) -> None:
         """For an engine in rounds: the seeds of the conversations that will be opened next, all different.
 
-        Neighbours share an engine, so that siblings share the features of their images.
+        Neighbours share an engine, so that siblings share the features of their images. Those of earlier conversations
+        are forgotten: results follow from the conversations that are announced together, not from what ran before.
 
         Raises:
             InputError: more than there are slots.
@@ -79,6 +80,7 @@ class TransformersPolicy:
         for number, engine in enumerate(self.engines):
             part = seeds[first : first + len(range(number, len(seeds), len(self.engines)))]
             self._announced |= {seed: (engine, place) for place, seed in enumerate(part)}
+            engine.features.clear()
             engine.expect(len(part))
             first += len(part)
 

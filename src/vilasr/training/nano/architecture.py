@@ -4,7 +4,8 @@ Why Qwen3-VL and not Qwen2.5-VL: its vision tower has learned absolute positions
 ones needs far longer to say *where* something is. Heads are 32 wide, the narrowest that vLLM serves on a CPU.
 
 Numbers up to 999 are single tokens whose first embeddings are sums of sines and cosines of the number, so that close
-numbers start close and adding a constant is a rotation. With tied embeddings the same table reads positions out.
+numbers start close and adding a constant is a rotation. With tied embeddings the same table reads positions out. Words
+for things and colours may start as the directions in which the vision tower has learned to tell these.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from vilasr.policies.transformers.vision import ImageSettings
 from vilasr.protocol.frames import Sizer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import torch
     from tokenizers import Tokenizer
     from transformers import Qwen3VLForConditionalGeneration
@@ -30,6 +33,7 @@ IMAGE_SETTINGS = ImageSettings(
 NANO_SIZER = Sizer(factor=TOKEN_PX, min_pixels=30_000, max_pixels=192 * 192)
 """At most 36 visual tokens an image, each of 32 x 32 pixels."""
 SMALLEST_COORDINATE = 21
+INITIAL_RMS = 0.02
 MAX_CONTEXT_TOKENS = 4096
 
 
@@ -48,8 +52,13 @@ class NanoShape:
     position_grid: int = 16
 
 
-def build_model(tokenizer: Tokenizer, shape: NanoShape, *, seed: int) -> Qwen3VLForConditionalGeneration:
-    """A freshly initialised model whose vocabulary is the tokenizer's."""
+def build_model(
+    tokenizer: Tokenizer, shape: NanoShape, *, seed: int, meanings: Mapping[str, torch.Tensor] | None = None
+) -> Qwen3VLForConditionalGeneration:
+    """A freshly initialised model whose vocabulary is the tokenizer's.
+
+    `meanings` are first embeddings of words [width]; only their directions count.
+    """
     import torch
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
@@ -62,7 +71,13 @@ def build_model(tokenizer: Tokenizer, shape: NanoShape, *, seed: int) -> Qwen3VL
         for number in range(SMALLEST_COORDINATE, 1000):
             token = tokenizer.token_to_id(str(number))
             if token is not None:
-                embeddings[token] = number_embedding(number, embeddings.shape[1], scale=0.02)
+                embeddings[token] = number_embedding(number, embeddings.shape[1], scale=INITIAL_RMS)
+        for word, meaning in (meanings or {}).items():
+            token = tokenizer.token_to_id(word)
+            if token is not None:
+                # Half of it stays as it was drawn, so that one and many of a thing differ.
+                shared = meaning * INITIAL_RMS / meaning.square().mean().sqrt()
+                embeddings[token] = (embeddings[token] + shared) / math.sqrt(2)
     return model
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONFIGS = Path("configs/nano")
 RUNS = Path("runs/nano")
 PACKAGE = Path("src/vilasr/models/nano")
-CHAIN = {"1-point": "sft", "2-draw": "sft", "3-all": "sft"}
+CHAIN = {"1-point": "sft", "2-draw": "sft", "3-all": "sft", "4-reflect": "rejection", "5-reinforce": "grpo"}
 """File of configs/nano: the stage that it is a config of."""
 DATASETS = {
     "multiview": ("--num", "2500", "--family-option", "size=192"),
@@ -73,10 +73,13 @@ def fresh() -> None:
     from safetensors.torch import load_file
 
     from vilasr.training.nano.fresh import write_fresh
+    from vilasr.training.nano.seeing import word_meanings
 
     folder = RUNS / "fresh"
     if not (folder / "chat_template.jinja").exists():
-        write_fresh(folder, seed=0, vision=load_file(RUNS / "0-see" / "vision.safetensors"))
+        seen = RUNS / "0-see"
+        vision = load_file(seen / "vision.safetensors")
+        write_fresh(folder, seed=0, vision=vision, meanings=word_meanings(seen / "state.safetensors"))
 
 
 def package(model: Path, out: Path) -> None:

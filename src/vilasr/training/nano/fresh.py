@@ -18,6 +18,7 @@ from vilasr.training.nano.architecture import (
     build_model,
 )
 from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
+from vilasr.training.words import WORDS
 from vilasr.types import TextPart
 
 if TYPE_CHECKING:
@@ -56,13 +57,16 @@ def write_fresh(
     *,
     seed: int,
     vision: Mapping[str, Tensor] | None = None,
+    meanings: Mapping[str, Tensor] | None = None,
     shape: NanoShape = NanoShape(),  # noqa: B008 -- frozen
 ) -> None:
-    """Write an untrained checkpoint into `folder`; `vision` are weights of a tower that has learned to see."""
+    """Write an untrained checkpoint into `folder`; `vision` are weights of a tower that has learned to see, `meanings`
+    what it knows of words (see `build_model`).
+    """
     folder.mkdir(parents=True, exist_ok=True)
     # A list, since the tokenizer draws its texts on threads of its own, and scenes are rendered on one thread.
-    tokenizer = train_tokenizer(list(corpus(seed)), num_merges=NUM_MERGES)
-    model = build_model(tokenizer, shape, seed=seed)
+    tokenizer = train_tokenizer(list(corpus(seed)), num_merges=NUM_MERGES, words=WORDS)
+    model = build_model(tokenizer, shape, seed=seed, meanings=meanings)
     if vision is not None:
         model.model.visual.load_state_dict(vision)
     model.save_pretrained(folder)

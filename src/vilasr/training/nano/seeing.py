@@ -35,6 +35,7 @@ from vilasr.training.nano.pictures import ScenePictures, maze_picture
 from vilasr.training.nano.targets import COLOR_NAMES, MARKS, THINGS, UNKNOWN, SeeingTargets, join
 from vilasr.training.optim import set_rate, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
+from vilasr.training.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -213,6 +214,19 @@ def train_seeing(
                 _save_state(state, config, vision, heads, optimizer, step + 1)
     save_file(vision.state_dict(), config.out / "vision.safetensors")
     return config.out / "vision.safetensors"
+
+
+def word_meanings(state: Path) -> dict[str, Tensor]:
+    """For each of WORDS the direction [width] in which merged tokens differ where there is such a thing or colour.
+
+    `state` is the OUT/state.safetensors of a run.
+    """
+    with safe_open(state, "pt") as file:
+        rows: dict[str, Tensor] = {}
+        for head, names in (("thing", THINGS), ("color", COLOR_NAMES)):
+            weights = file.get_tensor(f"heads.{head}.weight")
+            rows |= dict(zip(names, weights - weights.mean(0), strict=False))  # the last thing is none
+    return {word: rows[of] for word, of in WORDS.items()}
 
 
 def _scenes(config: SeeingConfig) -> ScenePictures:

@@ -1,7 +1,7 @@
-"""The embedded model's tokenizer: byte-level BPE in which an integer up to 999 is one token.
+"""The embedded model's tokenizer: byte-level BPE in which an integer up to 999 is one token, and so is a given word.
 
-Numbers are cut out first; what is left is *not* split at spaces, so that the JSON scaffolding of a drawing becomes a
-handful of tokens. Any text still encodes: every byte is in the vocabulary.
+Numbers and words are cut out first; what is left is *not* split at spaces, so that the JSON scaffolding of a drawing
+becomes a handful of tokens. Any text still encodes: every byte is in the vocabulary.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -31,8 +31,11 @@ NUMBER = "(?<!_)[0-9]{1,3}"
 """The digit of a JSON key ("bbox_2d") is no number; both numbers of a size ("192x128") are."""
 
 
-def train_tokenizer(texts: Iterable[str], *, num_merges: int) -> Tokenizer:
-    """Learn `num_merges` merges from `texts` with their numbers taken out, then add every number from 0 to 999."""
+def train_tokenizer(texts: Iterable[str], *, num_merges: int, words: Collection[str] = ()) -> Tokenizer:
+    """Learn `num_merges` merges from `texts` with their numbers and `words` taken out, then add these: every number
+    from 0 to 999, and each word wherever it stands alone, whatever is before and after it.
+    """
+    taken_out = re.compile("|".join([NUMBER, *(rf"\b{re.escape(word)}\b" for word in _longest_first(words))]))
     learner = Tokenizer(models.BPE())
     learner.pre_tokenizer = _pre_tokenizer()
     trainer = trainers.BpeTrainer(
@@ -41,9 +44,16 @@ def train_tokenizer(texts: Iterable[str], *, num_merges: int) -> Tokenizer:
         show_progress=False,
         max_token_length=32,
     )
-    learner.train_from_iterator((piece for text in texts for piece in re.split(NUMBER, text) if piece), trainer)
+    learner.train_from_iterator((piece for text in texts for piece in taken_out.split(text) if piece), trainer)
     model = json.loads(learner.to_str())["model"]
-    return _with_numbers(model["vocab"], [tuple(merge) for merge in model["merges"]])
+    tokenizer = _with_numbers(model["vocab"], [tuple(merge) for merge in model["merges"]])
+    tokenizer.add_tokens([AddedToken(word, single_word=True, normalized=False) for word in _longest_first(words)])
+    return tokenizer
+
+
+def _longest_first(words: Collection[str]) -> list[str]:
+    """ "table lamp" before "table"."""
+    return sorted(words, key=lambda word: (-len(word), word))
 
 
 def _with_numbers(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> Tokenizer:

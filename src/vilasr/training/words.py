@@ -1,0 +1,17 @@
+"""The words that scenes are spoken of in: what things are called, one and many of them, and their colours.
+
+A model that learns language from nothing must tie each of them to what it sees and find it again in the question. So
+each is a token of its own in the embedded model's tokenizer, and a class for `vilasr.training.copying`.
+"""
+
+from __future__ import annotations
+
+from vilasr.tasks.scenes.catalogue import CLASSES
+from vilasr.tasks.scenes.colors import COLORS
+
+WORDS: dict[str, str] = (
+    {color: color for color in COLORS}
+    | {name: name for name in CLASSES}
+    | {kind.plural: name for name, kind in CLASSES.items()}
+)
+"""Each word, and the one that it is a form of: "benches" is of "bench"."""
