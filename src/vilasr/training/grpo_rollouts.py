@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.drawing import load_image, style_named
-from vilasr.env import Episode, EpisodeConfig, Limits, views_of
+from vilasr.drawing import style_named
+from vilasr.env import EpisodeConfig, Limits, views_of
 from vilasr.errors import DataError, InputError, InvariantError
 from vilasr.policies.transformers import EngineConfig, TransformersPolicy, prepare_vision
 from vilasr.protocol import protocol_named
@@ -30,6 +30,7 @@ from vilasr.training.grpo_prompts import open_prompts
 from vilasr.training.grpo_rewards import Attempt, RewardFunction, score_groups
 from vilasr.training.grpo_update import logprob_error
 from vilasr.training.samples import DroppedError, TrainingSample, build_sample
+from vilasr.training.waves import opened
 from vilasr.types import Rollout, Sample, SamplingParams, Status
 
 if TYPE_CHECKING:
@@ -195,14 +196,12 @@ class Sampler:
         )
 
     def _opened(self, sample: Sample) -> Sample | None:
-        """The sample with its images in memory, once for all siblings; None when it cannot be played."""
+        """See `opened`; None when it cannot be played."""
         try:
-            opened = replace(sample, images=tuple(load_image(image) for image in sample.images))
-            Episode(opened, self._episode).reset()
+            return opened(sample, self._episode)
         except (InputError, DataError) as error:
             logger.warning("left out: %s: %s", sample.id, error)
             return None
-        return opened
 
     def _run(
         self, samples: Sequence[Sample], *, num_siblings: int, seed: int, sampling: SamplingParams

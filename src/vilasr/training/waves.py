@@ -75,12 +75,22 @@ def _playable(
     config: EpisodeConfig,
     on_bad_sample: Callable[[Sample, InputError | DataError], None],
 ) -> Iterator[Sample]:
-    """With their images in memory. The engine would wait for ever for an announced attempt that cannot begin."""
+    """Those that `opened` opens. The engine would wait for ever for an announced attempt that cannot begin."""
     for sample in samples:
         try:
-            opened = replace(sample, images=tuple(load_image(image) for image in sample.images))
-            Episode(opened, config).reset()
+            playable = opened(sample, config)
         except (InputError, DataError) as error:
             on_bad_sample(sample, error)
         else:
-            yield opened
+            yield playable
+
+
+def opened(sample: Sample, config: EpisodeConfig) -> Sample:
+    """The sample with its images in memory, once for all attempts at it.
+
+    Raises:
+        InputError, DataError: it cannot be played.
+    """
+    in_memory = replace(sample, images=tuple(load_image(image) for image in sample.images))
+    Episode(in_memory, config).reset()
+    return in_memory
