@@ -143,7 +143,7 @@ def test_walls_are_painted_where_they_are_and_nowhere_else():
         n = rng.randint(3, 8)
         maze = make_maze(n, rng.choice(ALGORITHMS), rng)
         style = replace(seen_style(n, rng), finish=("none", 0.0))
-        image = paint(maze, style, start=0, letters={})
+        image = paint(maze, style, start=0, letters=())
         xs, ys = style.columns(n), style.rows(n)
         for cell in range(n * n):
             column, row = cell % n, cell // n
@@ -187,8 +187,8 @@ def test_every_held_out_style_paints_start_letters_and_path(name):
     while style.name != name:
         style = heldout_style(4, rng)
     maze = make_maze(4, "dfs", rng)
-    bare = paint(maze, style, start=0, letters={})
-    full = paint(maze, style, start=0, letters={"A": 5, "B": 6, "C": 9, "D": 15}, path=(0, 1, 2))
+    bare = paint(maze, style, start=0, letters=())
+    full = paint(maze, style, start=0, letters=[("A", 5), ("B", 6), ("C", 9), ("D", 15)], path=(0, 1, 2))
     assert bare.mode == "RGB"
     for cell in (1, 2, 5, 6, 9, 15):
         x, y = style.columns(4)[cell % 4], style.rows(4)[cell // 4]

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from handmade import TINY_NANO, noise
+from handmade import TINY_NANO
 from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
+from vilasr.tasks.maze.grid import Maze
 from vilasr.training.metrics import read_metrics
 from vilasr.training.nano import fresh, pictures
 from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, build_model, number_embedding
@@ -30,24 +31,19 @@ from vilasr.training.nano.targets import (
     scene_targets,
 )
 from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
-from vilasr.types import Sample
 
-MAZE = Sample(
-    id="maze/hand",
-    task="maze",
-    question="Where?",
-    images=(noise(0, (384, 256)),),
-    metadata={
-        "n": 3,
-        "xs": [80, 160, 240],  # seen at half the width: 40, 80, 120
-        "ys": [32, 128, 224],  # at half the height: 16, 64, 112
-        "start": [0, 0],
-        "letters": {"A": [2, 1], "D": [1, 2]},
-        "walls": [[0, 0, "right"], [2, 1, "down"]],
-    },
-)
-"""A 3x3 maze on 384x256 pixels, which the model sees at 192x128: 6 x 4 tokens of 32 pixels."""
-TARGETS = maze_targets(MAZE, (384, 256), (192, 128))
+XS, YS = (80, 160, 240), (32, 128, 224)
+"""Of columns and rows on 384x256 pixels; seen at half the width, 40, 80, 120, and at half the height, 16, 64, 112."""
+MAZE = Maze(n=3, passages=(4, 6, 12, 7, 15, 9, 3, 11, 8))
+MARKS_AT = [("start", 0), ("A", 5), ("D", 7)]
+
+
+def seen(marks=MARKS_AT, *, xs=XS):
+    """The model sees 192x128: 6 x 4 tokens of 32 pixels."""
+    return maze_targets(MAZE, marks, centers=(xs, YS), image_size=(384, 256), model_size=(192, 128))
+
+
+TARGETS = seen()
 
 
 def at(column, row):
@@ -57,10 +53,20 @@ def at(column, row):
 def test_marks_are_in_the_token_that_holds_their_centre():
     # start (40, 16) -> token column 1, row 0; A (120, 64) -> 3, 2; D (80, 112) -> 2, 3.
     found = {(int(token), MARKS[int(mark)]) for token, mark in TARGETS.marks.nonzero()}
-    assert TARGETS.marks.shape == (24, 6)
+    assert TARGETS.marks.shape == (24, 5)
     assert found == {(at(1, 0), "start"), (at(3, 2), "A"), (at(2, 3), "D")}
     places = {token: where for token, where in enumerate(TARGETS.where_px.tolist()) if not math.isnan(where[0])}
     assert places == {at(1, 0): [40, 16], at(3, 2): [120, 64], at(2, 3): [80, 112]}
+
+
+def test_marks_that_share_a_token_each_have_their_own_place_there():
+    # Columns at 20, 65 and 95: two of them in the tokens from 64 to 96.
+    targets = seen([("A", 4), ("D", 5), ("B", 7), ("B", 8)], xs=(40, 130, 190))
+    assert targets.mark_px[at(2, 2), [MARKS.index("A"), MARKS.index("D")]].tolist() == [[65, 64], [95, 64]]
+    assert targets.where_px[at(2, 2)].isnan().all()
+    # Two Bs are there, but have no one place.
+    assert targets.marks[at(2, 3)].nonzero().squeeze(-1).tolist() == [MARKS.index("B")]
+    assert targets.mark_px[at(2, 3)].isnan().all()
 
 
 def test_every_token_knows_the_cell_nearest_to_its_centre():
@@ -88,10 +94,7 @@ def test_tokens_outside_the_maze_know_no_walls():
 
 
 def test_a_mark_on_the_far_edge_is_in_the_last_token():
-    edge = Sample(
-        id="e", task="maze", question="?", images=MAZE.images, metadata={**MAZE.metadata, "xs": [0, 192, 384]}
-    )
-    targets = maze_targets(edge, (384, 256), (192, 128))
+    targets = seen(xs=(0, 192, 384))
     assert targets.marks[at(5, 2), MARKS.index("A")] == 1
 
 
@@ -145,7 +148,8 @@ class Right(torch.nn.Module):
     """Heads that say what is true of TARGETS and SCENE, one after the other."""
 
     def where(self, tokens):
-        wanted = torch.cat([BOTH.where_px, BOTH.cell_px, BOTH.box_px], dim=1).nan_to_num(0)
+        parts = [BOTH.where_px, BOTH.cell_px, BOTH.box_px, BOTH.mark_px.flatten(1)]
+        wanted = torch.cat(parts, dim=1).nan_to_num(0)
         return -0.5 * (torch.arange(512) - wanted[..., None]) ** 2
 
     def marks(self, tokens):
@@ -170,9 +174,9 @@ BOTH = join([TARGETS, SCENE])
 def test_heads_that_are_right_lose_nothing_and_are_measured_so():
     loss, logged = seeing_loss(Right(), torch.zeros(30, 64), BOTH)
     assert all(logged[name] == 1 for name in ("recall", "precision", "walls_right", "things_right", "colors_right"))
-    assert all(logged[name] == 0 for name in ("where_px", "cell_px", "box_px", "depth_off"))
-    # A bell of one pixel has an entropy of half of log(2 pi e): all that is left, for marks, for cells and for boxes.
-    assert loss.item() == pytest.approx(1.5 * math.log(2 * math.pi * math.e), abs=1e-3)
+    assert all(logged[name] == 0 for name in ("where_px", "each_px", "cell_px", "box_px", "depth_off"))
+    # A bell of one pixel has an entropy of half of log(2 pi e): what is left of marks, twice, of cells and of boxes.
+    assert loss.item() == pytest.approx(2 * math.log(2 * math.pi * math.e), abs=1e-3)
 
 
 def test_a_thing_whose_middle_is_behind_the_camera_is_not_asked_how_far_it_is():
@@ -188,6 +192,15 @@ def test_pictures_of_mazes_alone_leave_the_scenes_heads_alone():
     loss.backward()
     assert heads.thing.weight.grad is None
     assert "things_right" not in logged
+
+
+def test_every_second_maze_is_crowded_with_letters():
+    found = [pictures.maze_picture(index, 0).targets for index in range(20)]
+    letters = [int(targets.marks[:, 1:5].sum()) for targets in found]
+    assert all(0 <= number <= 4 for number in letters[::2])
+    assert all(5 <= number <= 18 for number in letters[1::2])
+    assert all(targets.marks[:, 0].sum() == 1 for targets in found)
+    assert torch.equal(pictures.maze_picture(3, 0).patches, pictures.maze_picture(3, 0).patches)
 
 
 def test_views_of_scenes_are_rendered_once_and_seen_again_in_a_mirror(tmp_path, monkeypatch):
@@ -215,7 +228,7 @@ def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike()
 
 def test_heads_read_a_position_that_is_written_in_the_number_embeddings():
     heads = SeeingHeads(64)
-    assert heads.where(torch.zeros(3, 64)).shape == (3, 8, 512)
+    assert heads.where(torch.zeros(3, 64)).shape == (3, 18, 512)
     written = number_embedding(137, 64, scale=1.0)
     assert (written @ heads.numbers.T).argmax() == 137
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from vilasr.tasks.maze.glyphs import marker_mask, text_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from vilasr.tasks.maze.grid import Maze
     from vilasr.tasks.maze.style import Colour, MazeStyle, PlotFrame
@@ -22,13 +22,13 @@ Segment = tuple[float, float, float, float]
 
 
 def paint(
-    maze: Maze, style: MazeStyle, *, start: int, letters: Mapping[str, int], path: Sequence[int] = ()
+    maze: Maze, style: MazeStyle, *, start: int, letters: Iterable[tuple[str, int]], path: Sequence[int] = ()
 ) -> Image.Image:
     """The picture.
 
     Args:
         start: cell of the start marker.
-        letters: cell of each letter.
+        letters: which letter stands in which cell.
         path: cells of a path to be shown as a line, if any.
     """
     image = Image.new("RGB", style.size, style.page)
@@ -48,7 +48,7 @@ def paint(
         points = [(columns[cell % n], rows[cell // n]) for cell in path]
         pen.line(points, style.path_colour, style.path_px, joint="curve")
     _stamp(pen, marker_mask(style.dot_shape, style.dot_px), style.dot_colour, columns[start % n], rows[start // n])
-    for letter, cell in letters.items():
+    for letter, cell in letters:
         x, y = columns[cell % n], rows[cell // n]
         if style.badge == "disc":
             _stamp(pen, marker_mask("disc", round(1.25 * style.letter_px)), style.badge_colour, x, y)

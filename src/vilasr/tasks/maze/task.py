@@ -85,7 +85,8 @@ class MazeTask:
             crossing=puzzle.crossing,
             goal=puzzle.goal,
         )
-        image = paint(maze, style, start=puzzle.start, letters=puzzle.letters, path=truth.path if puzzle.shown else ())
+        shown = truth.path if puzzle.shown else ()
+        image = paint(maze, style, start=puzzle.start, letters=puzzle.letters.items(), path=shown)
         metadata = truth.to_metadata() | {"algorithm": algorithm, "style": style.name, "heldout": style.heldout}
         return Sample(
             id=f"{self.name}/{split}/{seed}/{index}",

@@ -20,22 +20,29 @@ from safetensors.torch import load_file
 from vilasr.errors import InvariantError
 from vilasr.policies.transformers.vision import Grid, patchify
 from vilasr.tasks import task_named
+from vilasr.tasks.maze.grid import make_maze
+from vilasr.tasks.maze.paint import paint
+from vilasr.tasks.maze.questions import LETTERS
+from vilasr.tasks.maze.style import seen_style
+from vilasr.tasks.maze.truth import truth_of
 from vilasr.training.checkpoint import save_atomically
 from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER
 from vilasr.training.nano.targets import SeeingTargets, join, maze_targets, mirrored, scene_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
+    from vilasr.tasks.maze.grid import Maze
     from vilasr.tasks.scenes.world import Scene
 
 VIEW = (192, 192)
 """What the model sees of a square picture; other sizes are scaled to it."""
 VIEWS_PER_SCENE = 4
 SCENES_PER_FILE = 100
+CROWDED_SIZES = (4, 6)
 NUM_OBJECTS = {"room": (7, 18), "table": (4, 10)}
 
 
@@ -49,18 +56,38 @@ class Picture:
 
 
 def maze_picture(index: int, seed: int) -> Picture:
-    """Maze `index` of the training split, of all three question types."""
-    question = ("end", "end", "valid", "shortest")[index % 4]
-    sample = task_named("maze").generate("train", index, seed, {"question": question})
-    image = sample.images[0]
+    """Maze `index` of the training split; every second one is crowded with letters: four in a picture are few."""
+    if index % 2:
+        return _crowded_maze(random.Random(f"crowded/{seed}/{index}"))
+    sample = task_named("maze").generate("train", index, seed, {"question": "valid" if index % 8 == 0 else "end"})
+    truth, image = truth_of(sample), sample.images[0]
     if not isinstance(image, Image.Image):
         raise InvariantError("a generated sample holds its picture in memory")
+    marks = [("start", truth.start), *truth.letters.items()]
+    return _maze_picture(image, truth.maze, marks, (truth.xs, truth.ys))
+
+
+def _crowded_maze(rng: random.Random) -> Picture:
+    """Letters in half of the cells of a maze with small cells, where letters are hardest to tell apart."""
+    n = rng.randint(*CROWDED_SIZES)
+    maze, style = make_maze(n, "dfs", rng), seen_style(n, rng)
+    start, *cells = rng.sample(range(n * n), 1 + n * n // 2)
+    letters = [(rng.choice(LETTERS), cell) for cell in cells]
+    image = paint(maze, style, start=start, letters=letters)
+    return _maze_picture(image, maze, [("start", start), *letters], (style.columns(n), style.rows(n)))
+
+
+def _maze_picture(
+    image: Image.Image,
+    maze: Maze,
+    marks: Sequence[tuple[str, int]],
+    centers: tuple[Sequence[float], Sequence[float]],
+) -> Picture:
     size = NANO_SIZER.fit(image.size)
-    view = image.resize(size, Image.Resampling.BICUBIC)
     return Picture(
-        patches=patchify(view, IMAGE_SETTINGS),
+        patches=patchify(image.resize(size, Image.Resampling.BICUBIC), IMAGE_SETTINGS),
         grid=IMAGE_SETTINGS.grid(size),
-        targets=maze_targets(sample, image.size, size),
+        targets=maze_targets(maze, marks, centers=centers, image_size=image.size, model_size=size),
     )
 
 

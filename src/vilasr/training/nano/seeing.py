@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     _Seen = tuple[Tensor, Tensor, SeeingTargets]
 
 MAX_NUMBER = 512
+NUM_POSITIONS = 2 + 2 + 4 + 2 * len(MARKS)
 
 
 class SeeingConfig(Section):
@@ -76,7 +77,7 @@ class SeeingHeads(nn.Module):
         super().__init__()
         self.marks = nn.Linear(width, len(MARKS))
         self.walls = nn.Linear(width, 4)
-        self.positions = nn.Linear(width, 8 * width)
+        self.positions = nn.Linear(width, NUM_POSITIONS * width)
         self.thing = nn.Linear(width, len(THINGS) + 1)
         self.color = nn.Linear(width, len(COLOR_NAMES))
         self.depth = nn.Linear(width, 1)
@@ -84,8 +85,8 @@ class SeeingHeads(nn.Module):
         self.register_buffer("numbers", table * width**-0.5, persistent=False)
 
     def where(self, tokens: Tensor) -> Tensor:
-        """Logits [T, 8, 512] of mark x, mark y, cell x, cell y, and the four sides of the thing's box."""
-        return self.positions(tokens).unflatten(-1, (8, -1)) @ self.numbers.T
+        """Logits [T, NUM_POSITIONS, 512]: x, y of the only mark, of the cell, the thing's box, x, y of each mark."""
+        return self.positions(tokens).unflatten(-1, (NUM_POSITIONS, -1)) @ self.numbers.T
 
 
 def seeing_loss(heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets) -> tuple[Tensor, dict[str, float]]:
@@ -95,12 +96,12 @@ def seeing_loss(heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets) -> t
     logged: dict[str, float] = {}
     of_maze = ~targets.marks[:, 0].isnan()
     if of_maze.any():
-        found = _maze_losses(heads, tokens[of_maze], positions[of_maze, :4], targets, of_maze)
+        found = _maze_losses(heads, tokens[of_maze], positions[of_maze], targets, of_maze)
         losses |= found[0]
         logged |= found[1]
     of_scene = targets.thing != UNKNOWN
     if of_scene.any():
-        found = _scene_losses(heads, tokens[of_scene], positions[of_scene, 4:], targets, of_scene)
+        found = _scene_losses(heads, tokens[of_scene], positions[of_scene, 4:8], targets, of_scene)
         losses |= found[0]
         logged |= found[1]
     return sum(losses.values(), torch.zeros(())), {name: loss.item() for name, loss in losses.items()} | logged
@@ -111,22 +112,25 @@ def _maze_losses(
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """For mazes' tokens. Logged: recall and precision of marks, median errors in px, share of walls that are right."""
     true_marks, where_px, cell_px = targets.marks[chosen], targets.where_px[chosen], targets.cell_px[chosen]
-    true_walls = targets.walls[chosen]
+    mark_px, true_walls = targets.mark_px[chosen], targets.walls[chosen]
     marks, walls = heads.marks(tokens), heads.walls(tokens)
-    has_mark, known = true_marks.any(1), ~true_walls.isnan()
+    each = positions[:, 8:].unflatten(1, (len(MARKS), 2))
+    has_one, placed, known = ~where_px[:, 0].isnan(), ~mark_px[..., 0].isnan(), ~true_walls.isnan()
     losses = {
         "marks": functional.binary_cross_entropy_with_logits(marks, true_marks, pos_weight=torch.tensor(5.0)) * 10,
         "walls": functional.binary_cross_entropy_with_logits(walls[known], true_walls[known]),
-        "where": _number_loss(positions[has_mark, :2], where_px[has_mark]),
-        "cell": _number_loss(positions[:, 2:], cell_px),
+        "where": _number_loss(positions[has_one, :2], where_px[has_one]),
+        "each": _number_loss(each[placed], mark_px[placed]),
+        "cell": _number_loss(positions[:, 2:4], cell_px),
     }
     with torch.no_grad():
         found = (marks > 0) & (true_marks > 0)
         logged = {
             "recall": found.sum() / true_marks.sum(),
             "precision": found.sum() / (marks > 0).sum().clamp(min=1),
-            "where_px": (positions[has_mark, :2].argmax(-1) - where_px[has_mark]).abs().median(),
-            "cell_px": (positions[:, 2:].argmax(-1) - cell_px).abs().median(),
+            "where_px": (positions[has_one, :2].argmax(-1) - where_px[has_one]).abs().median(),
+            "each_px": (each[placed].argmax(-1) - mark_px[placed]).abs().median(),
+            "cell_px": (positions[:, 2:4].argmax(-1) - cell_px).abs().median(),
             "walls_right": ((walls[known] > 0) == (true_walls[known] > 0)).float().mean(),
         }
     return losses, {name: value.item() for name, value in logged.items()}

@@ -13,14 +13,15 @@ from vilasr.tasks.scenes.colors import COLORS
 from vilasr.training.nano.architecture import TOKEN_PX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torch import Tensor
 
+    from vilasr.tasks.maze.grid import Maze
     from vilasr.tasks.scenes.world import Scene, View
-    from vilasr.types import Json, Sample, Size
+    from vilasr.types import Size
 
-MARKS = ("start", "A", "B", "C", "D", "G")
+MARKS = ("start", "A", "B", "C", "D")
 THINGS = tuple(CLASSES)
 COLOR_NAMES = tuple(COLORS)
 UNKNOWN = -1
@@ -35,7 +36,8 @@ class SeeingTargets:
 
     Attributes:
         marks: float32 [T, len(MARKS)]: 1 where the mark's centre lies inside the token; NaN in a scene.
-        where_px: float32 [T, 2]: centre of the mark in the token; NaN where there is none.
+        where_px: float32 [T, 2]: centre of the mark in the token; NaN where there is none, or more than one.
+        mark_px: float32 [T, len(MARKS), 2]: centre of each mark, of which a token may hold several; or NaN.
         cell_px: float32 [T, 2]: centre of the maze's cell nearest to the token's centre; NaN in a scene.
         walls: float32 [T, 4]: walls above, right, below, left of that cell; NaN outside the maze.
         thing: int64 [T]: index in THINGS, len(THINGS) for floor and walls, UNKNOWN in a maze.
@@ -46,6 +48,7 @@ class SeeingTargets:
 
     marks: Tensor
     where_px: Tensor
+    mark_px: Tensor
     cell_px: Tensor
     walls: Tensor
     thing: Tensor
@@ -63,11 +66,22 @@ def join(targets: Sequence[SeeingTargets]) -> SeeingTargets:
 # --- mazes ------------------------------------------------------------------------------------------------------------
 
 
-def maze_targets(sample: Sample, image_size: Size, model_size: Size) -> SeeingTargets:
-    """Targets of a maze picture of `image_size` that the model sees at `model_size`."""
-    truth = sample.metadata
+def maze_targets(
+    maze: Maze,
+    marks: Iterable[tuple[str, int]],
+    *,
+    centers: tuple[Sequence[float], Sequence[float]],
+    image_size: Size,
+    model_size: Size,
+) -> SeeingTargets:
+    """Targets of a maze picture of `image_size` that the model sees at `model_size`.
+
+    Args:
+        marks: which of MARKS stands in which cell.
+        centers: x of the columns, y of the rows, in px of the image.
+    """
     scale = np.array(model_size) / np.array(image_size)
-    xs, ys = np.array(truth["xs"]) * scale[0], np.array(truth["ys"]) * scale[1]
+    xs, ys = np.array(centers[0]) * scale[0], np.array(centers[1]) * scale[1]
     columns, rows = model_size[0] // TOKEN_PX, model_size[1] // TOKEN_PX
     token_x, token_y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
     token_x, token_y = token_x.ravel() * TOKEN_PX, token_y.ravel() * TOKEN_PX
@@ -75,20 +89,24 @@ def maze_targets(sample: Sample, image_size: Size, model_size: Size) -> SeeingTa
     row = np.abs(token_y[:, None] - ys).argmin(1)
     cell_px = np.stack([xs[column], ys[row]], axis=1)
     num = rows * columns
-    marks = np.zeros((num, len(MARKS)), np.float32)
-    where_px = np.full((num, 2), np.nan, np.float32)
-    for name, (mark_column, mark_row) in _marks(truth).items():
-        x, y = xs[mark_column], ys[mark_row]
+    counts = np.zeros((num, len(MARKS)), np.int64)
+    mark_px = np.full((num, len(MARKS), 2), np.nan, np.float32)
+    for name, cell in marks:
+        x, y = xs[cell % maze.n], ys[cell // maze.n]
         token = min(int(y // TOKEN_PX), rows - 1) * columns + min(int(x // TOKEN_PX), columns - 1)
-        marks[token, MARKS.index(name)] = 1
-        where_px[token] = x, y
-    walls = _walls(truth)[row, column]
+        counts[token, MARKS.index(name)] += 1
+        mark_px[token, MARKS.index(name)] = x, y
+    mark_px[counts > 1] = np.nan
+    where_px = mark_px[np.arange(num), counts.argmax(1)]
+    where_px[counts.sum(1) > 1] = np.nan
+    walls = _walls(maze)[row, column]
     pitch = (xs[-1] - xs[0]) / (len(xs) - 1), (ys[-1] - ys[0]) / (len(ys) - 1)
     outside = (np.abs(cell_px[:, 0] - token_x) > pitch[0]) | (np.abs(cell_px[:, 1] - token_y) > pitch[1])
     walls[outside] = np.nan
     return SeeingTargets(
-        marks=torch.from_numpy(marks),
+        marks=torch.from_numpy((counts > 0).astype(np.float32)),
         where_px=torch.from_numpy(where_px),
+        mark_px=torch.from_numpy(mark_px),
         cell_px=torch.from_numpy(cell_px.astype(np.float32)),
         walls=torch.from_numpy(walls),
         thing=torch.full((num,), UNKNOWN),
@@ -98,21 +116,10 @@ def maze_targets(sample: Sample, image_size: Size, model_size: Size) -> SeeingTa
     )
 
 
-def _walls(truth: Json) -> np.ndarray:
+def _walls(maze: Maze) -> np.ndarray:
     """float32 [n, n, 4]: by row and column, 1 where there is a wall above, right, below, left."""
-    n = truth["n"]
-    walls = np.zeros((n, n, 4), np.float32)
-    walls[0, :, 0] = walls[:, -1, 1] = walls[-1, :, 2] = walls[:, 0, 3] = 1
-    for column, row, side in truth["walls"]:
-        if side == "right":
-            walls[row, column, 1] = walls[row, column + 1, 3] = 1
-        else:
-            walls[row, column, 2] = walls[row + 1, column, 0] = 1
-    return walls
-
-
-def _marks(truth: Json) -> dict[str, Sequence[int]]:
-    return {"start": truth["start"], **truth["letters"]}
+    closed = [[not maze.is_open(cell, direction) for direction in range(4)] for cell in range(maze.n**2)]
+    return np.array(closed, np.float32).reshape(maze.n, maze.n, 4)
 
 
 # --- scenes -----------------------------------------------------------------------------------------------------------
@@ -138,6 +145,7 @@ def scene_targets(scene: Scene, view: View) -> SeeingTargets:
     return SeeingTargets(
         marks=torch.full((num, len(MARKS)), torch.nan),
         where_px=torch.full((num, 2), torch.nan),
+        mark_px=torch.full((num, len(MARKS), 2), torch.nan),
         cell_px=torch.full((num, 2), torch.nan),
         walls=torch.full((num, 4), torch.nan),
         thing=torch.from_numpy(np.where(has_thing, kinds[chosen], len(THINGS))),
@@ -158,6 +166,7 @@ def mirrored(targets: SeeingTargets, size: Size) -> SeeingTargets:
     return SeeingTargets(
         marks=targets.marks,
         where_px=targets.where_px,
+        mark_px=targets.mark_px,
         cell_px=targets.cell_px,
         walls=targets.walls,
         thing=turn(targets.thing),
