@@ -31,7 +31,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from trl_nano import leave_without_trl, processor_of, start_over_with_allocator, stock_model
+from trl_nano import TRAINER, leave_without_trl, processor_of, start_over_with_allocator, stock_model
 
 leave_without_trl()
 start_over_with_allocator()
@@ -306,18 +306,11 @@ def trainer_of(config: GrpoConfig, ours: Ours, pairs: Pairs, *, batch: int) -> T
         beta=0.0,
         loss_type="grpo",
         learning_rate=config.optim.lr,
-        lr_scheduler_type="constant",
         weight_decay=config.optim.weight_decay,
         adam_beta2=config.optim.betas[1],
         max_grad_norm=config.optim.clip_norm,
-        gradient_checkpointing=False,
-        bf16=False,
-        use_cpu=True,
         shuffle_dataset=False,
-        report_to="none",
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
+        **TRAINER,
     )
     trainer = TimedTrainer(
         model=stock_model(loaded),

@@ -27,7 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from trl_nano import leave_without_trl, processor_of, start_over_with_allocator, stock_model
+from trl_nano import TRAINER, leave_without_trl, processor_of, start_over_with_allocator, stock_model
 
 leave_without_trl()
 start_over_with_allocator()
@@ -238,16 +238,9 @@ def trainer_of(data: Dataset, loaded: LoadedModel, pairs: Pairs, folder: Path, a
         assistant_only_loss=True,
         max_length=None,
         learning_rate=LEARNING_RATE,
-        lr_scheduler_type="constant",
         adam_beta2=pairs.ours.config.optim.betas[1],
         max_grad_norm=pairs.ours.config.optim.clip_norm,
-        gradient_checkpointing=False,
-        bf16=False,
-        use_cpu=True,
-        report_to="none",
-        save_strategy="no",
-        logging_strategy="no",
-        disable_tqdm=True,
+        **TRAINER,
     )
     trainer = CountingTrainer(
         model=stock_model(loaded),

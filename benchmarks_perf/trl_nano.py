@@ -24,6 +24,18 @@ ALLOCATOR = {
 }
 """For both sides. glibc otherwise hands large tensors back to the kernel at every step."""
 
+TRAINER = {
+    "lr_scheduler_type": "constant",
+    "gradient_checkpointing": False,
+    "bf16": False,
+    "use_cpu": True,
+    "report_to": "none",
+    "save_strategy": "no",
+    "logging_strategy": "no",
+    "disable_tqdm": True,
+}
+"""Of both of TRL's trainers: float32 on the processor, nothing recomputed, nothing written."""
+
 # The checkpoint's own template, and what TRL asks of one: a tool's result is what the user says next, tool calls can be
 # seen, and what the policy said is marked, stop token included.
 CHAT_TEMPLATE = r"""

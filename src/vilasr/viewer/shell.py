@@ -67,16 +67,9 @@ def shell(
         "base-uri 'none'; form-action 'none'"
     )
     mark = "<!-- data -->"
-    title = html.escape(title.encode("utf-8", "replace").decode())
-    page = Template(asset("shell.html")).substitute(
-        title=title,
-        policy=policy,
-        style=style,
-        script=script,
-        body=Template(asset(body)).substitute(title=title, zoom=asset("zoom.html")),
-        data=mark,
-    )
-    before, _, after = page.rpartition(mark)
+    content = Template(asset(body)).substitute(title=_escaped(title), zoom=asset("zoom.html"))
+    content += f'{mark}\n<script type="module">{script}</script>'
+    before, _, after = _page(title, content, style=style, policy=policy).rpartition(mark)
     return before, after
 
 
@@ -84,8 +77,15 @@ def static_page(title: str, body: str, *, styles: Sequence[str]) -> str:
     """A page without script. `title` is any text; `body` is markup, in which the caller has escaped every text."""
     style = "\n".join(asset(name) for name in styles)
     policy = f"default-src 'none'; img-src data:; style-src {_csp_hash(style)}; base-uri 'none'; form-action 'none'"
-    title = html.escape(title.encode("utf-8", "replace").decode())
-    return Template(asset("static.html")).substitute(title=title, policy=policy, style=style, body=body)
+    return _page(title, body, style=style, policy=policy)
+
+
+def _page(title: str, body: str, *, style: str, policy: str) -> str:
+    return Template(asset("shell.html")).substitute(title=_escaped(title), policy=policy, style=style, body=body)
+
+
+def _escaped(title: str) -> str:
+    return html.escape(title.encode("utf-8", "replace").decode())
 
 
 def data_element(name: str, value: Json) -> str:
