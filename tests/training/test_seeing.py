@@ -19,7 +19,15 @@ from vilasr.training.metrics import read_metrics
 from vilasr.training.nano import fresh, pictures
 from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, build_model, number_embedding
 from vilasr.training.nano.pictures import ScenePictures
-from vilasr.training.nano.seeing import SeeingConfig, SeeingHeads, seeing_loss, train_seeing, word_meanings
+from vilasr.training.nano.seeing import (
+    BOX,
+    EACH_MARK,
+    SeeingConfig,
+    SeeingHeads,
+    seeing_loss,
+    train_seeing,
+    word_meanings,
+)
 from vilasr.training.nano.targets import (
     COLOR_NAMES,
     MARKS,
@@ -145,11 +153,11 @@ def test_in_a_mirror_left_and_right_change_places():
 
 
 class Right(torch.nn.Module):
-    """Heads that say what is true of TARGETS and SCENE, one after the other."""
+    """Heads that say what is true of TARGETS and SCENE, one after the other; a token is its number."""
 
-    def where(self, tokens):
+    def where(self, tokens, asked):
         parts = [BOTH.where_px, BOTH.cell_px, BOTH.box_px, BOTH.mark_px.flatten(1)]
-        wanted = torch.cat(parts, dim=1).nan_to_num(0)
+        wanted = torch.cat(parts, dim=1).nan_to_num(0)[tokens.long().squeeze(-1), asked]
         return -0.5 * (torch.arange(512) - wanted[..., None]) ** 2
 
     def marks(self, tokens):
@@ -172,7 +180,7 @@ BOTH = join([TARGETS, SCENE])
 
 
 def test_heads_that_are_right_lose_nothing_and_are_measured_so():
-    loss, logged = seeing_loss(Right(), torch.zeros(30, 64), BOTH)
+    loss, logged = seeing_loss(Right(), torch.arange(30.0)[:, None], BOTH)
     assert all(logged[name] == 1 for name in ("recall", "precision", "walls_right", "things_right", "colors_right"))
     assert all(logged[name] == 0 for name in ("where_px", "each_px", "cell_px", "box_px", "depth_off"))
     # A bell of one pixel has an entropy of half of log(2 pi e): what is left of marks, twice, of cells and of boxes.
@@ -228,7 +236,8 @@ def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike()
 
 def test_heads_read_a_position_that_is_written_in_the_number_embeddings():
     heads = SeeingHeads(64)
-    assert heads.where(torch.zeros(3, 64)).shape == (3, 18, 512)
+    assert heads.where(torch.zeros(3, 64), EACH_MARK).shape == (3, 10, 512)
+    assert torch.equal(heads.where(torch.ones(1, 64), BOX), heads.where(torch.ones(1, 64), slice(0, 18))[:, 4:8])
     written = number_embedding(137, 64, scale=1.0)
     assert (written @ heads.numbers.T).argmax() == 137
 

@@ -9,7 +9,14 @@ from vilasr.policies.transformers.chat import ChatTokens
 from vilasr.policies.transformers.engine import Engine, EngineConfig
 from vilasr.policies.transformers.model import Frame, LoadedModel, load_model, read_frame, save_model
 from vilasr.policies.transformers.policy import TransformersPolicy, TransformersSession
-from vilasr.policies.transformers.vision import ImageFeatures, ImageSettings, encode_images, patchify, prepare_vision
+from vilasr.policies.transformers.vision import (
+    ImageFeatures,
+    ImageSettings,
+    encode_images,
+    patchify,
+    prepare_tower,
+    prepare_vision,
+)
 
 __all__ = [
     "ChatTokens",
@@ -24,6 +31,7 @@ __all__ = [
     "encode_images",
     "load_model",
     "patchify",
+    "prepare_tower",
     "prepare_vision",
     "read_frame",
     "save_model",

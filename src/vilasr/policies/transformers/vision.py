@@ -119,14 +119,18 @@ def encode_images(model: Any, pixel_values: Tensor, grids: Sequence[Grid]) -> li
 
 
 def prepare_vision(model: Any) -> None:
-    """Let the vision tower of `model` take all images at once; same results up to rounding, for training too.
+    """As `prepare_tower`, the vision tower of `model`."""
+    prepare_tower(model.model.visual)
+
+
+def prepare_tower(visual: Any) -> None:
+    """Let a vision tower take all images at once; same results up to rounding, for training too.
 
     Attention: `segment_attention`, unless a function that takes packed segments is in force already. Patch embedding:
     a convolution whose stride is its kernel is a matrix product, which runs four times faster on a CPU.
     """
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-    visual = model.model.visual
     if "flash" not in (visual.config._attn_implementation or ""):
         ALL_ATTENTION_FUNCTIONS.register(SEGMENT_ATTENTION, segment_attention)
         visual.config._attn_implementation = SEGMENT_ATTENTION

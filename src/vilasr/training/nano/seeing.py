@@ -26,6 +26,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from vilasr.errors import InputError
+from vilasr.policies.transformers import prepare_tower
 from vilasr.training.attention import use_packed_attention
 from vilasr.training.checkpoint import flatten_optimizer, restore_optimizer, save_atomically
 from vilasr.training.config import Section
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     _Seen = tuple[Tensor, Tensor, SeeingTargets]
 
 MAX_NUMBER = 512
-NUM_POSITIONS = 2 + 2 + 4 + 2 * len(MARKS)
+ONLY_MARK, CELL, BOX, EACH_MARK = slice(0, 2), slice(2, 4), slice(4, 8), slice(8, 8 + 2 * len(MARKS))
+"""Numbers that a token is asked for: x, y of the only mark in it; of its cell; the thing's box; x, y of each mark."""
 
 
 class SeeingConfig(Section):
@@ -77,86 +79,91 @@ class SeeingHeads(nn.Module):
         super().__init__()
         self.marks = nn.Linear(width, len(MARKS))
         self.walls = nn.Linear(width, 4)
-        self.positions = nn.Linear(width, NUM_POSITIONS * width)
+        self.positions = nn.Linear(width, EACH_MARK.stop * width)
         self.thing = nn.Linear(width, len(THINGS) + 1)
         self.color = nn.Linear(width, len(COLOR_NAMES))
         self.depth = nn.Linear(width, 1)
         table = torch.stack([number_embedding(number, width, scale=1.0) for number in range(MAX_NUMBER)])
         self.register_buffer("numbers", table * width**-0.5, persistent=False)
 
-    def where(self, tokens: Tensor) -> Tensor:
-        """Logits [T, NUM_POSITIONS, 512]: x, y of the only mark, of the cell, the thing's box, x, y of each mark."""
-        return self.positions(tokens).unflatten(-1, (NUM_POSITIONS, -1)) @ self.numbers.T
+    def where(self, tokens: Tensor, asked: slice) -> Tensor:
+        """Logits [T, K, 512] of the K numbers `asked` for."""
+        width = tokens.shape[1]
+        rows = slice(asked.start * width, asked.stop * width)
+        read = functional.linear(tokens, self.positions.weight[rows], self.positions.bias[rows])
+        return read.unflatten(-1, (-1, width)) @ self.numbers.T
 
 
 def seeing_loss(heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets) -> tuple[Tensor, dict[str, float]]:
     """Sum of the losses that the pictures allow, and what to log of them."""
-    positions = heads.where(tokens)
     losses: dict[str, Tensor] = {}
     logged: dict[str, float] = {}
     of_maze = ~targets.marks[:, 0].isnan()
     if of_maze.any():
-        found = _maze_losses(heads, tokens[of_maze], positions[of_maze], targets, of_maze)
+        found = _maze_losses(heads, tokens[of_maze], targets, of_maze)
         losses |= found[0]
         logged |= found[1]
     of_scene = targets.thing != UNKNOWN
     if of_scene.any():
-        found = _scene_losses(heads, tokens[of_scene], positions[of_scene, 4:8], targets, of_scene)
+        found = _scene_losses(heads, tokens[of_scene], targets, of_scene)
         losses |= found[0]
         logged |= found[1]
     return sum(losses.values(), torch.zeros(())), {name: loss.item() for name, loss in losses.items()} | logged
 
 
 def _maze_losses(
-    heads: SeeingHeads, tokens: Tensor, positions: Tensor, targets: SeeingTargets, chosen: Tensor
+    heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets, chosen: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """For mazes' tokens. Logged: recall and precision of marks, median errors in px, share of walls that are right."""
     true_marks, where_px, cell_px = targets.marks[chosen], targets.where_px[chosen], targets.cell_px[chosen]
     mark_px, true_walls = targets.mark_px[chosen], targets.walls[chosen]
     marks, walls = heads.marks(tokens), heads.walls(tokens)
-    each = positions[:, 8:].unflatten(1, (len(MARKS), 2))
     has_one, placed, known = ~where_px[:, 0].isnan(), ~mark_px[..., 0].isnan(), ~true_walls.isnan()
+    has_any = placed.any(1)
+    one, cell = heads.where(tokens[has_one], ONLY_MARK), heads.where(tokens, CELL)
+    each = heads.where(tokens[has_any], EACH_MARK).unflatten(1, (len(MARKS), 2))[placed[has_any]]
     losses = {
         "marks": functional.binary_cross_entropy_with_logits(marks, true_marks, pos_weight=torch.tensor(5.0)) * 10,
         "walls": functional.binary_cross_entropy_with_logits(walls[known], true_walls[known]),
-        "where": _number_loss(positions[has_one, :2], where_px[has_one]),
-        "each": _number_loss(each[placed], mark_px[placed]),
-        "cell": _number_loss(positions[:, 2:4], cell_px),
+        "where": _number_loss(one, where_px[has_one]),
+        "each": _number_loss(each, mark_px[placed]),
+        "cell": _number_loss(cell, cell_px),
     }
     with torch.no_grad():
         found = (marks > 0) & (true_marks > 0)
         logged = {
             "recall": found.sum() / true_marks.sum(),
             "precision": found.sum() / (marks > 0).sum().clamp(min=1),
-            "where_px": (positions[has_one, :2].argmax(-1) - where_px[has_one]).abs().median(),
-            "each_px": (each[placed].argmax(-1) - mark_px[placed]).abs().median(),
-            "cell_px": (positions[:, 2:4].argmax(-1) - cell_px).abs().median(),
+            "where_px": (one.argmax(-1) - where_px[has_one]).abs().median(),
+            "each_px": (each.argmax(-1) - mark_px[placed]).abs().median(),
+            "cell_px": (cell.argmax(-1) - cell_px).abs().median(),
             "walls_right": ((walls[known] > 0) == (true_walls[known] > 0)).float().mean(),
         }
     return losses, {name: value.item() for name, value in logged.items()}
 
 
 def _scene_losses(
-    heads: SeeingHeads, tokens: Tensor, positions: Tensor, targets: SeeingTargets, chosen: Tensor
+    heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets, chosen: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """For scenes' tokens. Logged: shares of things and colours that are right, median errors of boxes and depths."""
     true_thing, true_color = targets.thing[chosen], targets.color[chosen]
     box_px, depth = targets.box_px[chosen], targets.depth[chosen]
     thing, color = heads.thing(tokens), heads.color(tokens)
     held = true_color != UNKNOWN
+    box = heads.where(tokens[held], BOX)
     ahead = depth > 0  # the middle of a large thing may lie behind the camera
     off_depth = heads.depth(tokens).squeeze(-1)[ahead] - depth[ahead].log()
     losses = {
         "thing": functional.cross_entropy(thing, true_thing),
         "color": functional.cross_entropy(color[held], true_color[held]) * 0.5,
-        "box": _number_loss(positions[held], box_px[held]),
+        "box": _number_loss(box, box_px[held]),
         "depth": functional.smooth_l1_loss(off_depth, torch.zeros_like(off_depth), beta=0.1),
     }
     with torch.no_grad():
         logged = {
             "things_right": (thing[held].argmax(-1) == true_thing[held]).float().mean(),
             "colors_right": (color[held].argmax(-1) == true_color[held]).float().mean(),
-            "box_px": (positions[held].argmax(-1) - box_px[held]).abs().median(),
+            "box_px": (box.argmax(-1) - box_px[held]).abs().median(),
             "depth_off": (off_depth.exp() - 1).abs().median(),
         }
     return losses, {name: value.item() for name, value in logged.items()}
@@ -189,6 +196,7 @@ def train_seeing(
     torch.manual_seed(config.seed)
     vision = build_vision(shape)
     use_packed_attention(vision)
+    prepare_tower(vision)
     heads = SeeingHeads(vision.config.out_hidden_size)
     weights = [*vision.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(
