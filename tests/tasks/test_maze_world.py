@@ -205,7 +205,7 @@ def test_mixed_questions_are_mostly_about_ends():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": "9"}, r"option size of task maze: expected a number or a range like 3-8, within 3 to 8; got '9'"),
+        ({"size": "9"}, r"option size of task maze: expected a number or a range like 3-6, within 3 to 8; got '9'"),
         ({"size": "6-3"}, "option size"),
         ({"size": "big"}, "option size"),
         ({"length": "1-5"}, "option length of task maze: .*within 2 to 20; got '1-5'"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -95,11 +95,3 @@ def generator_for(task: str, version: int, split: str, seed: int, index: int) ->
             raise InputError(what, expected="a whole number from 0", got=str(number))
     digest = hashlib.sha256(f"{task}/{version}/{split}/{seed}/{index}".encode()).digest()
     return random.Random(int.from_bytes(digest[:16], "big"))
-
-
-def reject_unknown_options(task: str, options: Collection[str], allowed: Mapping[str, str]) -> None:
-    """Raises InputError for a key of `options` that `allowed` (key -> what it takes) does not list."""
-    for key in options:
-        if key not in allowed:
-            listing = "; ".join(f"{name}={values}" for name, values in allowed.items())
-            raise InputError(f"option of task {task}", expected=f"one of {listing}", got=repr(key))

@@ -16,9 +16,8 @@ from vilasr.tasks.base import (
     DrawingGrade,
     FramePoint,
     generator_for,
-    reject_unknown_options,
 )
-from vilasr.tasks.options import number_range
+from vilasr.tasks.options import OptionReader
 from vilasr.types import AnswerType, Box, Rollout, Sample
 
 if TYPE_CHECKING:
@@ -40,8 +39,8 @@ class MarksTask:
 
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] = {}) -> Sample:
         """`options["num"]`: number of marks, "1" to "5" or a range. `metadata["marks"]` holds [name, x, y] in px."""
-        reject_unknown_options(self.name, options, _OPTIONS)
-        low, high = number_range(self.name, "num", options.get("num", "1-5"), (1, len(NAMES)), takes=_OPTIONS["num"])
+        limits = (1, len(NAMES))
+        low, high = OptionReader(self.name, options, _OPTIONS).numbers("num", limits, limits)
         rng = generator_for(self.name, self.version, split, seed, index)
         size = (rng.randrange(160, 320), rng.randrange(160, 320))
         light = rng.random() < 0.7

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vilasr.errors import InputError
-from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for, reject_unknown_options
+from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
 from vilasr.tasks.maze.demonstrate import demonstrate
 from vilasr.tasks.maze.grade import grade_drawing
 from vilasr.tasks.maze.grid import ALGORITHMS, Maze, make_maze
@@ -15,7 +15,7 @@ from vilasr.tasks.maze.paint import paint
 from vilasr.tasks.maze.questions import LETTERS, YES_OR_NO, Puzzle, end_puzzle, shortest_puzzle, valid_puzzle
 from vilasr.tasks.maze.style import heldout_style, seen_style
 from vilasr.tasks.maze.truth import Truth
-from vilasr.tasks.options import number_range, one_of
+from vilasr.tasks.options import OptionReader
 from vilasr.types import AnswerType, Rollout, Sample
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ LENGTHS = (2, 20)
 
 _ALLOWED = {
     "question": "end|valid|shortest|mixed",
-    "size": "3-6 (a number or a range within 3-8)",
+    "size": "a number or a range like 3-6, within 3 to 8",
     "styles": "seen|heldout",
     "algorithm": "dfs|wilson|percolation|any",
-    "length": "2-20 (a number or a range within it)",
+    "length": "a number or a range like 2-20, within 2 to 20",
 }
 _MAKERS: dict[str, Callable[[Maze, tuple[int, int], random.Random], Puzzle | None]] = {
     "end": end_puzzle,
@@ -136,23 +136,12 @@ def _puzzle(question: str, options: MazeOptions, rng: random.Random) -> tuple[Ma
 
 @lru_cache
 def read_options(pairs: tuple[tuple[str, str], ...]) -> MazeOptions:
-    """The options from (key, value) pairs, with defaults for the rest.
-
-    Raises:
-        InputError: for an unknown key or a bad value; the message lists what is allowed.
-    """
-    given = dict(pairs)
-    reject_unknown_options("maze", given, _ALLOWED)
-    default = MazeOptions()
+    """The options from (key, value) pairs, with defaults for the rest; raises InputError."""
+    read, default = OptionReader("maze", dict(pairs), _ALLOWED), MazeOptions()
     return MazeOptions(
-        question=one_of("maze", "question", given.get("question", default.question), (*QUESTIONS, "mixed")),
-        sizes=_range("size", given["size"], SIZES) if "size" in given else default.sizes,
-        heldout=one_of("maze", "styles", given.get("styles", "seen"), ("seen", "heldout")) == "heldout",
-        algorithm=one_of("maze", "algorithm", given.get("algorithm", default.algorithm), (*ALGORITHMS, "any")),
-        lengths=_range("length", given["length"], LENGTHS) if "length" in given else default.lengths,
+        question=read.one_of("question", (*QUESTIONS, "mixed"), default.question),
+        sizes=read.numbers("size", SIZES, default.sizes),
+        heldout=read.one_of("styles", ("seen", "heldout"), "seen") == "heldout",
+        algorithm=read.one_of("algorithm", (*ALGORITHMS, "any"), default.algorithm),
+        lengths=read.numbers("length", LENGTHS, default.lengths),
     )
-
-
-def _range(key: str, value: str, limits: tuple[int, int]) -> tuple[int, int]:
-    takes = f"a number or a range like {limits[0]}-{limits[1]}, within {limits[0]} to {limits[1]}"
-    return number_range("maze", key, value, limits, takes=takes)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from vilasr.errors import InputError
 from vilasr.tasks.asking.grade import grade_plan
 from vilasr.tasks.asking.plan import demonstrate_plan, plan_to_json
-from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for, reject_unknown_options
-from vilasr.tasks.options import SIZE_TAKES, one_of, picture_size
+from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
+from vilasr.tasks.options import SIZE_TAKES, OptionReader
 from vilasr.tasks.scenes.layout import make_room_scene, make_table_scene
 from vilasr.tasks.scenes.render import renderer_for
 from vilasr.tasks.scenes.walks import random_camera
@@ -160,16 +160,10 @@ def _seen(renderer: Renderer, scene: Scene, camera: Camera) -> View:
 
 @lru_cache
 def read_options(pairs: tuple[tuple[str, str], ...]) -> StaticOptions:
-    """The options from (key, value) pairs, with defaults for the rest.
-
-    Raises:
-        InputError: for an unknown key or a bad value; the message lists what is allowed.
-    """
-    given = dict(pairs)
-    reject_unknown_options("static", given, _ALLOWED)
-    default = StaticOptions()
+    """The options from (key, value) pairs, with defaults for the rest; raises InputError."""
+    read, default = OptionReader("static", dict(pairs), _ALLOWED), StaticOptions()
     return StaticOptions(
-        question=one_of("static", "question", given.get("question", default.question), (*QUESTIONS, "mixed")),
-        kind=one_of("static", "kind", given.get("kind", default.kind), (*SCENES, "any")),
-        size=picture_size("static", given["size"]) if "size" in given else default.size,
+        question=read.one_of("question", (*QUESTIONS, "mixed"), default.question),
+        kind=read.one_of("kind", (*SCENES, "any"), default.kind),
+        size=read.picture_size(default.size),
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from vilasr.errors import InputError
 from vilasr.tasks.asking.grade import grade_plan
 from vilasr.tasks.asking.plan import demonstrate_plan, plan_to_json
-from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for, reject_unknown_options
-from vilasr.tasks.options import SIZE_TAKES, one_of, picture_size
+from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
+from vilasr.tasks.options import SIZE_TAKES, OptionReader
 from vilasr.tasks.video import measures, relations
 from vilasr.tasks.video.appearance import appearance_order
 from vilasr.tasks.video.filming import film
@@ -149,24 +147,11 @@ def _object_to_json(footage: Footage, name: str) -> Json:
 
 @lru_cache
 def read_options(pairs: tuple[tuple[str, str], ...]) -> VideoOptions:
-    """The options from (key, value) pairs, with defaults for the rest.
-
-    Raises:
-        InputError: for an unknown key or a bad value; the message lists what is allowed.
-    """
-    given = dict(pairs)
-    reject_unknown_options("video", given, _ALLOWED)
-    default = VideoOptions()
+    """The options from (key, value) pairs, with defaults for the rest; raises InputError."""
+    read, default = OptionReader("video", dict(pairs), _ALLOWED), VideoOptions()
     return VideoOptions(
-        question=one_of("video", "question", given.get("question", default.question), (*QUESTIONS, DIRECTION, "mixed")),
-        frames=_frames(given["frames"]) if "frames" in given else default.frames,
-        size=picture_size("video", given["size"]) if "size" in given else default.size,
-        rooms={"1": 1, "2": 2, "any": None}[one_of("video", "rooms", given.get("rooms", "any"), ("1", "2", "any"))],
+        question=read.one_of("question", (*QUESTIONS, DIRECTION, "mixed"), default.question),
+        frames=read.number("frames", FRAMES, default.frames),
+        size=read.picture_size(default.size),
+        rooms={"1": 1, "2": 2, "any": None}[read.one_of("rooms", ("1", "2", "any"), "any")],
     )
-
-
-def _frames(value: str) -> int:
-    if not re.fullmatch("[0-9]{1,3}", value) or not FRAMES[0] <= int(value) <= FRAMES[1]:
-        expected = f"a whole number from {FRAMES[0]} to {FRAMES[1]}"
-        raise InputError("option frames of task video", expected=expected, got=repr(value))
-    return int(value)
