@@ -398,6 +398,18 @@ def test_shards_share_the_items_out_and_hold_the_first_ones_together(load, tmp_p
         Shard(3, 3)
 
 
+def test_an_item_that_one_machine_lacks_moves_no_other_to_another_shard(load, tmp_path):
+    rows = [mmsi_row(number) for number in range(8)]
+    write_rows(tmp_path / "here" / "MMSI_Bench.parquet", rows)
+    write_rows(tmp_path / "there" / "MMSI_Bench.parquet", [*rows[:3], mmsi_row(3, answer="Z"), *rows[4:]])
+    assert [sample.id for sample in load("mmsi", tmp_path / "here", shard=Shard(0, 2))[0]] == [
+        f"mmsi/{number}" for number in (0, 2, 4, 6)
+    ]
+    assert [sample.id for sample in load("mmsi", tmp_path / "there", shard=Shard(1, 2))[0]] == [
+        f"mmsi/{number}" for number in (1, 5, 7)
+    ]
+
+
 def test_only_the_videos_that_are_needed_are_decoded(load, tmp_path):
     folder = write_vsi(tmp_path / "vsi", [vsi_row(number) for number in range(4)])
     done = []

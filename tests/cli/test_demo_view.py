@@ -121,5 +121,5 @@ def test_view_refuses_what_is_no_rollout_file(name, message, tmp_path, capsys):
 def test_view_never_overwrites_the_rollouts(rollout_file, capsys):
     before = rollout_file.read_bytes()
     assert main(["view", str(rollout_file), "--out", str(rollout_file)]) == 2
-    assert "--out: expected a file of its own for the page; got the rollout file" in capsys.readouterr().err
+    assert "--out: expected a file of its own; got" in capsys.readouterr().err
     assert rollout_file.read_bytes() == before

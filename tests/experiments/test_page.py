@@ -110,6 +110,13 @@ def test_pass_at_k_by_hand(study, units):
     ]
 
 
+def test_what_the_file_of_an_earlier_and_larger_study_holds_beyond_this_one_does_not_count(study, units):
+    finish(units["mazes/base"], "11", "01", "11", "01", "00", "00")
+    say_done(units["mazes/base"], {"complete": True, "num": 4, "num_excluded": 0})
+    (values,) = Evidence(study).values(study.measures[0], "base", METRICS["accuracy"]).values()
+    assert list(values.values()) == [1, 0, 1, 0]
+
+
 def test_groups_make_a_measure_of_some_items(study_file, units):
     study_file.write_text(
         study_file.read_text().replace('title = "mazes"', 'title = "mazes"\ngroups = ["size=3", "size=5"]')

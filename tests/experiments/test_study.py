@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,14 @@ def test_what_was_measured_before_its_model_was_trained_anew_is_outdated(units):
     assert evaluation.state is State.OUTDATED
 
 
+def test_what_was_measured_before_the_shipped_model_was_rebuilt_is_outdated(units):
+    shipped = replace(units["mazes/base"], start="nano")
+    finish(shipped, "1", "1", "1", "1")
+    assert shipped.state is State.DONE
+    os.utime(shipped.folder / "rollouts.jsonl", (0, 0))
+    assert shipped.state is State.OUTDATED
+
+
 @pytest.mark.parametrize(
     ("saved", "told", "same"),
     [
@@ -102,6 +111,7 @@ def test_what_was_measured_before_its_model_was_trained_anew_is_outdated(units):
         ({"lr": 1}, {"lr": 1, "came_since": 0}, True),
         ({"data": {"tasks": [{"task": "maze"}]}}, {"data": {"tasks": [{"task": "marks"}]}}, False),
         ({"tasks": [1]}, {"tasks": [1, 2]}, False),
+        ({"options": {"question": "end"}}, {"options": {"question": "end", "size": "3"}}, False),
     ],
 )
 def test_settings_that_decide_nothing_or_came_since_make_no_other_run(saved, told, same):
@@ -151,6 +161,7 @@ def test_a_start_that_is_not_there_is_told_with_the_command_that_makes_it(study_
         ('evaluation = "mazes"', 'evaluation = "maze"', "evaluation of mazes: expected one of mazes, attempts; got"),
         ('stage = "sft"', "", "give config with a stage"),
         ("num = 4", "number = 4", r"evaluations.0.num"),
+        ('against = "base"', 'against = "base"\nmetric = "accurracy"', "metric: expected one of accuracy, reflection"),
         ('name = "base"', 'name = "../base"', r"models.0.name"),
         ("seeds = [0, 1]", "seeds = []", "seeds"),
     ],

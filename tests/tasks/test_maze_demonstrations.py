@@ -10,6 +10,7 @@ import pytest
 from vilasr.errors import DataError
 from vilasr.tasks import task_named
 from vilasr.tasks.maze.demonstrate import chunk_sizes, wrong_ways
+from vilasr.tasks.maze.truth import truth_of
 from vilasr.types import Box, ImageRecipe, Line, Rollout, Sample, Status, Turn
 
 TASK = task_named("maze")
@@ -130,6 +131,12 @@ def test_a_crossing_is_boxed_and_a_clear_path_retraced():
     retracing, _ = TASK.demonstrate(clear, random.Random(0), frame=whole_pixels)
     ends = [(mark.start_px, mark.end_px) for mark in retracing.actions]
     assert ends == [((30, 30), (130, 30)), ((130, 30), (130, 80)), ((130, 80), (80, 80))]
+
+
+@pytest.mark.parametrize("damage", [{"letters": None}, {"letters": ["A"]}, {"moves": []}, {"moves": ["north"]}])
+def test_a_damaged_truth_is_named(damage):
+    with pytest.raises(DataError, match="its metadata is not that of a maze"):
+        truth_of(sample_with(**damage))
 
 
 def test_a_sample_of_another_task_is_refused():

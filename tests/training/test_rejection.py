@@ -18,7 +18,7 @@ from vilasr.tasks import task_named
 from vilasr.training.metrics import read_metrics
 from vilasr.training.rejection import questions, train_rejection
 from vilasr.training.rejection_config import RejectionConfig
-from vilasr.types import AnswerType, Sample
+from vilasr.types import AnswerType, Sample, Status
 
 sys.path.append(str(Path(__file__).parents[1] / "cli" / "runs"))
 
@@ -134,6 +134,24 @@ def test_rows_of_a_dataset_are_questions_too(nano_folder, tmp_path, endpoint):
     reported = []
     train_rejection(config, report=lambda *values: reported.append(values))
     assert reported[-1][:3] == ("rollouts", 4, 4)
+
+
+def test_rows_with_one_id_are_refused(nano_folder, tmp_path, endpoint):
+    sample = task_named("marks").generate("train", 0, 1, {"num": "1"})
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=1, num=2)
+    write_dataset(tmp_path / "data", info, lambda index: sample)
+    config = config_for(nano_folder, tmp_path / "run", endpoint=endpoint, prompts={"data": tmp_path / "data"})
+    with pytest.raises(InputError, match="expected an id of its own for each row; got 'marks/train/1/0/1-1' twice"):
+        train_rejection(config)
+
+
+def test_attempts_that_the_teacher_failed_are_made_again_until_training_has_begun(nano_folder, tmp_path, endpoint):
+    config = config_for(nano_folder, tmp_path, endpoint=endpoint)
+    gone = config.model_copy(update={"endpoint": config.endpoint.model_copy(update={"url": "http://127.0.0.1:9/v1"})})
+    with pytest.raises(InputError):
+        train_rejection(gone)
+    train_rejection(config)
+    assert {rollout.status for rollout in read_rollouts(config.sampled)[1]} == {Status.ANSWERED}
 
 
 def test_a_teacher_is_kept_where_every_mark_is_right_and_where_nobody_knows(nano_folder, tmp_path, endpoint):

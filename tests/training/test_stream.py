@@ -170,6 +170,15 @@ def test_each_sample_of_a_dataset_is_demonstrated_once_an_epoch(nano, tmp_path):
     assert sorted(epochs[0]) == sorted(epochs[1])
 
 
+def test_a_sample_of_a_dataset_whose_image_is_broken_is_counted_and_its_place_taken(nano, tmp_path):
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=0, num=3, options={"num": "1"})
+    write_dataset(tmp_path, info, lambda index: task_named("marks").generate("train", index, 0, info.options))
+    next((tmp_path / "images").iterdir()).write_bytes(b"no picture")
+    load = opened(nano, TaskSource(dataset=tmp_path))
+    found = [load(index) for index in range(6)]
+    assert Counter(sample.dropped for sample in found) == {"": 4, "bad_sample": 2}
+
+
 def test_a_file_and_a_task_are_mixed_and_every_rollout_comes_before_one_comes_again(nano, tmp_path):
     path = write_rollouts(tmp_path / "rollouts.jsonl", [rollout_of(number) for number in range(4)])
     load = opened(nano, TaskSource(rollouts=path), source())
@@ -236,6 +245,32 @@ def test_a_rollout_that_cannot_be_used_is_reported_once_and_its_place_taken(nano
     assert same(from_file(nano, path, max_tokens=400)(11), load(11))
     with pytest.raises(InputError, match="expected a rollout that can be trained on; got 3 that cannot"):
         from_file(nano, path, max_tokens=5)(0)
+
+
+def test_in_a_file_what_the_policy_failed_and_what_has_other_images_now_is_left_out(nano, tmp_path):
+    failed = Episode(problem(noise(1, (224, 192))), CONFIG, sibling=1)
+    failed.reset()
+    rollouts = [rollout_of(0), failed.end(Status.POLICY_ERROR, "503"), rollout_of(2), rollout_of(3)]
+    path = write_rollouts(tmp_path / "rollouts.jsonl", rollouts)
+    for picture in sorted((tmp_path / "images").iterdir())[-1:]:
+        noise(9, (64, 64)).save(picture)
+    load = from_file(nano, path)
+    found = [load(index) for index in range(8)]
+    assert Counter(sample.dropped for sample in found) == {"": 4, "policy_error": 2, "image": 2}
+    assert len({sample.patches.sum().item() for sample in found}) == 2
+
+
+def test_in_a_style_that_scales_first_sizes_may_have_been_rounded_to_other_patches():
+    published = style_named("published")
+    rollout = rollout_of(0, style=published)
+    recorded = [recipe.size for recipe in rollout.images]
+    rounded = Sizer(factor=28, min_pixels=30_000, max_pixels=192 * 192)
+    assert rounded.fit((224, 192)) != CONFIG.sizer.fit((224, 192)) == recorded[0]
+    views = views_of(rollout, style=published, sizer=rounded)
+    assert {view.size for view in views} == {rounded.fit((224, 192))}
+    half = Sizer(factor=32, min_pixels=3_000, max_pixels=96 * 96)
+    with pytest.raises(InvariantError, match="recorded with images of"):
+        views_of(rollout, style=published, sizer=half)
 
 
 def test_a_file_without_rollouts_is_refused(nano, tmp_path):

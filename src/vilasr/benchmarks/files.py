@@ -103,13 +103,15 @@ class FileBenchmark:
     def samples(self, num: int | None = None, seed: int = 0, shard: Shard = WHOLE) -> Iterator[Sample]:
         """The first `num` items that can be read, of these one shard, in the order of the files; `seed` is not used.
 
+        Shards are cut by rows, so that a picture that one machine lacks moves no other item to another shard.
         What cannot be used is left out and told, videos first: all of them are decoded before the first sample comes.
 
         Raises:
             InputError: a file is broken; or no item at all can be used.
         """
         some = False
-        chosen = islice(islice(self._decoded(), num), shard.index, None, shard.count)
+        first = islice(self._decoded(), num)
+        chosen = (sample for place, sample in first if place % shard.count == shard.index)
         for sample in with_frames(chosen, self._options):
             some = True
             yield sample
@@ -128,15 +130,14 @@ class FileBenchmark:
         belongs = self.layout.belongs
         return belongs is None or is_unified(values) or belongs(values)
 
-    def _decoded(self) -> Iterator[Sample]:
-        """The items, without those that are broken or repeat an id, be it of a broken one.
+    def _decoded(self) -> Iterator[tuple[int, Sample]]:
+        """The items and their places among all, without those that are broken or repeat an id, be it of a broken one.
 
         So no two items that are left out are called the same, nor is one called as another that is asked.
         """
         seen: set[str] = set()
-        for path, row in self._rows():
-            if not row.problem and not self._belongs(row.values):
-                continue
+        rows = ((path, row) for path, row in self._rows() if row.problem or self._belongs(row.values))
+        for place, (path, row) in enumerate(rows):
             known = _id_of(row.values, self.layout)
             try:
                 if known in seen:
@@ -145,13 +146,14 @@ class FileBenchmark:
                 if sample.id in seen:
                     raise DataError(_TWICE)
             except DataError as error:
-                place = f"({path.name}, row {row.number})"
-                called = known if known and known not in seen else f"{known or self.name} {place}"
+                called = (
+                    known if known and known not in seen else f"{known or self.name} ({path.name}, row {row.number})"
+                )
                 seen.add(called)
                 self._options.on_excluded(Exclusion(called, str(error)))
             else:
                 seen.add(sample.id)
-                yield sample
+                yield place, sample
 
     def _sample(self, row: Row) -> Sample:
         if row.problem:

@@ -24,6 +24,7 @@ from vilasr.integrations.fields import shown, words
 from vilasr.integrations.official import is_imported
 from vilasr.integrations.options import without_letters
 from vilasr.tasks import TASK_NAMES
+from vilasr.tasks.maze.truth import truth_of
 from vilasr.types import AnswerType
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def accept(generated: GeneratedBenchmark, sample: Sample) -> Sample:
     if generated.task == "maze" and not any(_makes(part, known) for part in generated.parts):
         found = {key: known.get(key) for key in ("question_type", "n", "heldout")}
         raise DataError(f"kind: expected a maze that {generated.name} makes; got {shown(found)}")
+    if generated.task == "maze":
+        truth_of(sample)  # by which drawings are graded at the end
     return sample
 
 

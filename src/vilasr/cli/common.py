@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vilasr.api import OpenedPolicy
     from vilasr.env import EpisodeConfig
@@ -59,22 +59,26 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_seed_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="K", help="of every random choice")
+    parser.add_argument("--seed", type=seed_number, default=0, metavar="K", help="of every random choice")
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """An argparse type: a whole number from `least`."""
+def whole_number(least: int, most: float = 10**15) -> Callable[[str], int]:
+    """An argparse type: a whole number from `least`, and not so large that clocks and slices cannot count it."""
 
     def read(text: str) -> int:
         try:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least}; got {text!r}.")
+        if not least <= value <= most:
+            limits = f"from {least}" if value < least else f"up to {most:,}"
+            raise argparse.ArgumentTypeError(f"expected a whole number {limits}; got {text!r}.")
         return value
 
     return read
+
+
+seed_number = whole_number(0, math.inf)
 
 
 def decimal_number(least: float, most: float = math.inf) -> Callable[[str], float]:
@@ -165,6 +169,13 @@ def write_json(data: Json, target: str) -> None:
     except OSError as error:
         got = str(error.strerror).lower()
         raise InputError(target, expected="a file that can be written", got=got, remedy="Give another.") from error
+
+
+def check_own_file(option: str, target: str | Path, sources: Iterable[Path]) -> None:
+    """Raises InputError when what is written to `target` would replace what was read."""
+    for source in sources:
+        if Path(target).exists() and source.exists() and Path(target).samefile(source):
+            raise InputError(option, expected="a file of its own", got=f"{source}, which is read")
 
 
 def say(text: str) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vilasr.cli.common import DONE, add_seed_option, make_folder, say, write_json
+from vilasr.cli.common import DONE, add_seed_option, check_own_file, make_folder, say, write_json
 from vilasr.cli.shards import WHOLE_FILE
 from vilasr.errors import InputError
 
@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
     with Progress(None, "rollouts") as progress:
         runs = [read_run(Path(path), name, progress) for path, name in zip(args.runs, _names(args.runs), strict=True)]
+    if args.json is not None:
+        check_own_file("--json", args.json, [file for path in args.runs for file in Path(path).glob("*.json*")])
     comparison = compare_runs(runs, seed=args.seed)
     if args.out is not None:
         write_comparison(comparison, make_folder(args.out))
@@ -137,6 +139,7 @@ def _read_summary(folder: Path) -> dict[str, Json]:
         got = f"one that cannot be read ({error})"
         raise InputError(str(path), expected="the summary of a run", got=got, remedy="Run eval --resume.") from error
     is_summary = isinstance(summary, dict) and all(key in summary for key in NEEDED_KEYS)
+    is_summary = is_summary and isinstance(summary["excluded"], dict)
     if not is_summary or summary["metric_mode"] not in MODES:
         got = "a file without its keys" if not is_summary else f"metric mode {summary['metric_mode']!r}"
         raise InputError(str(path), expected="the summary of a run", got=got, remedy="Run eval --resume.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, NO_ANSWER, add_model_options, make_folder, whole_number
+from vilasr.cli.common import DONE, NO_ANSWER, add_model_options, make_folder, seed_number
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
         description="Draw a maze that no model was trained on, and let the model find its way by drawing on it.",
     )
     parser.add_argument(
-        "--seed", type=whole_number(0), metavar="N", help="number of the maze (default: a new one each time)"
+        "--seed", type=seed_number, metavar="N", help="number of the maze (default: a new one each time)"
     )
     parser.add_argument("--out", default="vilasr-demo", metavar="DIR", help="folder for the pictures and index.html")
     add_model_options(parser)

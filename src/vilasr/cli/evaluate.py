@@ -14,6 +14,7 @@ from vilasr.cli.common import (
     add_seed_option,
     make_folder,
     say,
+    seed_number,
     whole_number,
 )
 from vilasr.cli.measured import Measured, write_results, write_seeds
@@ -108,13 +109,12 @@ def run(args: argparse.Namespace) -> int:
         )
     out = _open_folder(args.out, goes_on=args.resume or args.merge or args.shard is not None)
     seeds = args.seeds or (args.seed,)
-    deadline = None if args.max_seconds is None else time.monotonic() + args.max_seconds
     runs: list[Measured] = []
     with PolicyInUse(args) as policy:
         for seed in seeds:
             folder = make_folder(out / f"seed-{seed}") if args.seeds else out
             if load is not None:
-                record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), policy, load, folder, deadline)
+                record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), policy, load, folder)
             if args.shard is None:
                 record = merge_shards(folder, args.benchmark) if load is None else record
                 runs.append(write_results(folder, args.benchmark, record, mode=args.metric_mode))
@@ -135,7 +135,6 @@ def _run_seed(
     policy: PolicyInUse,
     load: Callable[[list[Exclusion]], Benchmark],
     folder: Path,
-    deadline: float | None,
 ) -> RunRecord:
     """Run the samples of one seed, all or a shard; returns what came of it, which a shard also writes beside its
     rollouts."""
@@ -155,7 +154,7 @@ def _run_seed(
         total=len(shard.positions(num)) * args.samples_per_prompt,
         num_siblings=args.samples_per_prompt,
         source=benchmark.source,
-        deadline=deadline,
+        max_seconds=args.max_seconds,
         metric_mode=args.metric_mode,
     )
     write_run_json(folder, settings_of(args), strategy="one process", started=started)
@@ -168,6 +167,8 @@ def _run_seed(
         excluded=reasons,
         complete=done.complete,
         num_items=benchmark.num,
+        num_asked=args.num,
+        num_siblings=args.samples_per_prompt,
     )
     if not done.complete:
         seconds, reached = time.monotonic() - begun, counted(len(done.sample_ids), "sample")
@@ -223,7 +224,7 @@ def _open_folder(out: str, *, goes_on: bool) -> Path:
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    seeds = tuple(whole_number(0)(part) for part in text.split(","))
+    seeds = tuple(seed_number(part) for part in text.split(","))
     if len(set(seeds)) < len(seeds):
         raise argparse.ArgumentTypeError(f"expected each seed once; got {text!r}.")
     return seeds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -45,7 +46,7 @@ def write_results(folder: Path, benchmark: str, record: RunRecord, *, mode: str)
     from vilasr.drawing import style_named
     from vilasr.viewer import PageOptions, write_page
 
-    reader = _Reader(folder / WHOLE_FILE, frozenset(record.sample_ids))
+    reader = _Reader(folder / WHOLE_FILE, frozenset(record.sample_ids), record.num_siblings)
     facts: list[RolloutFacts] = []
 
     def note(rollout: Rollout) -> RolloutNote:
@@ -133,12 +134,14 @@ def write_summary(summary: dict[str, Json], folder: Path) -> None:
 
 
 class _Reader:
-    """The rollouts of the samples asked for; an earlier run may have left more in the file. Counts as it reads."""
+    """The rollouts of the samples asked for, as many of each as asked for; an earlier run may have left more in the
+    file. Counts as it reads."""
 
-    def __init__(self, path: Path, sample_ids: frozenset[str]) -> None:
+    def __init__(self, path: Path, sample_ids: frozenset[str], num_siblings: int | None) -> None:
         from vilasr.rollout import read_rollouts
 
         self._path, self.sample_ids = path, sample_ids
+        self._num_siblings = math.inf if num_siblings is None else num_siblings
         self.header, _ = read_rollouts(path)
         self.num_bad_lines = 0
         self.retried: set[tuple[str, int]] = set()
@@ -152,7 +155,7 @@ class _Reader:
         known = True
         rollouts = read_rollouts(self._path, on_bad_line=self._count_bad_line, on_retried=self.retried.add)[1]
         for rollout in rollouts:
-            if rollout.sample.id not in self.sample_ids:
+            if rollout.sample.id not in self.sample_ids or rollout.sibling >= self._num_siblings:
                 continue
             for turn in rollout.turns:
                 known = known and turn.tokens is not None

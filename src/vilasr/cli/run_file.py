@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from vilasr.rollout import Header
     from vilasr.types import Json, Rollout, Sample
 
+MAX_TEMPERATURE = 1000.0
+
 
 def add_run_options(parser: argparse.ArgumentParser, *, temperature: float) -> None:
     """--temperature (with this default), --top-p, --max-tokens, --concurrency, --resume."""
     group = parser.add_argument_group("run")
     group.add_argument(
-        "--temperature", type=decimal_number(0), default=temperature, metavar="T", help="of sampling; 0 is greedy"
+        "--temperature",
+        type=decimal_number(0, MAX_TEMPERATURE),
+        default=temperature,
+        metavar="T",
+        help="of sampling; 0 is greedy",
     )
     group.add_argument("--top-p", type=decimal_number(0, 1), default=1.0, metavar="P", help="nucleus of sampling")
     group.add_argument("--max-tokens", type=whole_number(1), default=1024, metavar="N", help="of one reply, at most")
@@ -61,6 +67,8 @@ class PolicyInUse:
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._opened: OpenedPolicy | None = None
+        self.opened_at = math.inf
+        """By `time.monotonic`."""
         self._loop = asyncio.Runner()  # one for all runs: the connections to an endpoint belong to it
 
     @property
@@ -73,6 +81,7 @@ class PolicyInUse:
             self._opened = open_policy(
                 args.model, endpoint=args.endpoint, device=args.device, num_slots=args.concurrency
             )
+            self.opened_at = time.monotonic()
         return self._opened
 
     def run(self, work: Coroutine[None, None, object]) -> None:
@@ -98,7 +107,7 @@ def run_into_file(
     total: int | None,
     num_siblings: int = 1,
     source: Mapping[str, Json],
-    deadline: float | None = None,
+    max_seconds: float | None = None,
     metric_mode: str = "default",
 ) -> RunDone:
     """Run what `args` ask for into the rollout file `path`. With `--resume`, rollouts whose policy failed run again.
@@ -108,7 +117,7 @@ def run_into_file(
         samples: with distinct ids; taken one by one.
         total: rollouts in all, for the progress bar.
         source: what decides the samples: kept in the header, and compared on `--resume`.
-        deadline: by `time.monotonic`; no sample is begun later; those under way go on to their end.
+        max_seconds: after the policy was opened; no sample is begun later; those under way go on to their end.
         metric_mode: of the score beside the progress bar.
 
     Raises:
@@ -141,9 +150,10 @@ def run_into_file(
     sample_ids: set[str] = set()
     excluded: dict[str, str] = {}
     tally = Tally(metric_mode)
-    budget = _Budget(samples, deadline)
+    deadline = math.inf if max_seconds is None else policy.opened_at + max_seconds
 
     with RolloutWriter(path, header, resume=args.resume, retry_failed=True) as writer:
+        budget = _Budget(samples, deadline, _finished(writer.done, num_siblings))
         tally.add_all(path, writer.done)
         with Progress(total, "rollouts", done=min(len(writer.done), total or len(writer.done))) as progress:
 
@@ -189,19 +199,29 @@ def kinds_of(reasons: Iterable[str]) -> dict[str, int]:
 
 
 class _Budget:
-    """The samples that can be begun in time."""
+    """The samples that can be begun in time, and those that need not be, since all attempts at them are in the file."""
 
-    def __init__(self, samples: Iterable[Sample], deadline: float | None) -> None:
+    def __init__(self, samples: Iterable[Sample], deadline: float, finished: set[str]) -> None:
         self._samples = samples
-        self._deadline = math.inf if deadline is None else deadline
+        self._deadline = deadline
+        self._finished = finished
         self.is_used_up = False
 
     def __iter__(self) -> Iterator[Sample]:
+        unseen = set(self._finished)
         for sample in self._samples:
-            if time.monotonic() > self._deadline:
-                self.is_used_up = True
+            unseen.discard(sample.id)
+            if sample.id in self._finished or time.monotonic() <= self._deadline:
+                yield sample
+                continue
+            self.is_used_up = True
+            if not unseen:
                 return
-            yield sample
+
+
+def _finished(done: Iterable[tuple[str, int]], num_siblings: int) -> set[str]:
+    attempts = Counter(sample_id for sample_id, sibling in done if sibling < num_siblings)
+    return {sample_id for sample_id, number in attempts.items() if number == num_siblings}
 
 
 def _distinct(samples: Iterable[Sample], ids: set[str]) -> Iterator[Sample]:

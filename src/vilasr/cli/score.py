@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.cli.changes import change_table, changes_as_json
-from vilasr.cli.common import DONE, say, write_json
+from vilasr.cli.common import DONE, check_own_file, say, write_json
 from vilasr.cli.results import check_metric_mode, summary_table
 from vilasr.errors import InputError
 
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
 
     mode = check_metric_mode(args.metric_mode, "--mode")
     compared = None if args.compare is None else check_metric_mode(args.compare, "--compare")
+    if args.json is not None:
+        check_own_file("--json", args.json, [Path(args.file)])
     bad_lines: list[str] = []
     retried: set[tuple[str, int]] = set()
     header, rollouts = read_rollouts(

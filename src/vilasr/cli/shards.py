@@ -6,9 +6,10 @@ their folders have been copied into one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-import shutil
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class RunRecord:
         excluded: id -> why, of items that were left out.
         complete: False when time was up before the last sample.
         num_items: of the whole benchmark, those left out included; None in a record of an earlier version.
+        num_asked: of `--num`; `num_siblings`: attempts at each; None in a record of an earlier version.
     """
 
     benchmark: str
@@ -40,6 +42,8 @@ class RunRecord:
     excluded: dict[str, str]
     complete: bool
     num_items: int | None = None
+    num_asked: int | None = None
+    num_siblings: int | None = None
 
 
 def parse_shard(text: str) -> Shard:
@@ -83,6 +87,7 @@ def merge_shards(folder: Path, benchmark: str) -> RunRecord:
     if missing or len(records) != count:
         got = f"no shard {', '.join(map(str, missing))}" if missing else "shards of several divisions"
         raise InputError(str(folder), expected=f"{count} shards that are done", got=got, remedy="Run --shard for each.")
+    _check_division(folder, records)
     _join([folder / f"rollouts-{index}-of-{count}.jsonl" for index in range(count)], folder / WHOLE_FILE)
     return replace(
         records[0],
@@ -94,19 +99,43 @@ def merge_shards(folder: Path, benchmark: str) -> RunRecord:
     )
 
 
+def _check_division(folder: Path, records: list[RunRecord]) -> None:
+    """Raises InputError when the shards are not parts of one whole."""
+    for option, asked in (
+        ("--num", {record.num_asked for record in records}),
+        ("--samples-per-prompt", {record.num_siblings for record in records}),
+    ):
+        if len(asked) > 1:
+            got = " and ".join(sorted(map(str, asked)))
+            raise InputError(str(folder), expected=f"shards that ran with one {option}", got=got)
+    shards_of = Counter(sample_id for record in records for sample_id in record.sample_ids)
+    if twice := next((sample_id for sample_id, number in shards_of.items() if number > 1), None):
+        remedy = "Run all shards on the same files."
+        raise InputError(str(folder), expected="each sample in one shard", got=f"{twice!r} in several", remedy=remedy)
+
+
 def _join(files: list[Path], target: Path) -> None:
-    """One header and the lines of all, as they are."""
+    """One header and the lines of all, as they are, without a last one that was cut off.
+
+    What an earlier join in `target` has beyond them, since failed attempts were tried again there, is kept.
+    """
     from vilasr.rollout import check_same_run, read_rollouts
 
     first, _ = read_rollouts(files[0])
     partial = target.with_name(f".{target.name}.part")
+    known: set[bytes] = set()
     with partial.open("wb") as out:
-        for number, path in enumerate(files):
+        for number, path in enumerate([*files, target] if target.exists() else files):
             check_same_run(read_rollouts(path)[0], first, str(path))
             with path.open("rb") as lines:
-                if number > 0:
-                    lines.readline()
-                shutil.copyfileobj(lines, out)
+                header = lines.readline()
+                if number == 0:
+                    out.write(header)
+                for line in lines:
+                    digest = hashlib.sha256(line).digest()
+                    if line.endswith(b"\n") and digest not in known:
+                        known.add(digest)
+                        out.write(line)
     partial.replace(target)
 
 

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +166,8 @@ def _check_sft(config: SftConfig) -> None:
         if source.task:
             task_named(source.task).generate(source.split, 0, config.data.seed, source.options)
     check_held_out(config)
-    episode = EpisodeConfig(protocol=protocol_named(config.protocol or loaded.protocol), sizer=loaded.sizer)
+    sizer = replace(loaded.sizer, max_pixels=config.max_pixels or loaded.sizer.max_pixels)
+    episode = EpisodeConfig(protocol=protocol_named(config.protocol or loaded.protocol), sizer=sizer)
     load = open_stream(config.data, episode, chat=loaded.chat, settings=loaded.images)
     sample = load(0)
     say(f"Data: the first sample has {len(sample)} tokens, {int(sample.loss_mask.sum())} of them trained.")

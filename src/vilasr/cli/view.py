@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, say
+from vilasr.cli.common import DONE, check_own_file, say
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
     source = find_rollouts(Path(args.path))
     header, rollouts = read_rollouts(source, on_bad_line=lambda error: say(f"left out: {error}"))
     page = source.with_suffix(".html") if args.out is None else Path(args.out)
-    if page.exists() and page.samefile(source):
-        raise InputError("--out", expected="a file of its own for the page", got="the rollout file")
+    check_own_file("--out", page, [source])
     with Progress(None, "rollouts") as progress:
         write_page(
             page,

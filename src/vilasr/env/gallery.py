@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -14,10 +15,12 @@ from vilasr.errors import InputError, InvariantError
 from vilasr.types import Action, ImageRecipe, ImageView, Rollout, Sample, Size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vilasr.protocol import Sizer
 
+MAX_ROUNDING = 0.05
+"""By how much of its side an image may be larger or smaller for being rounded to other patches."""
 MAX_RENDERED = 4
 """Drawn pictures kept for the next `image` or `view`; older ones are rendered again from their recipes."""
 
@@ -37,7 +40,10 @@ class Gallery:
     Raises InputError for a sample image that cannot be loaded or shown.
     """
 
-    def __init__(self, sample: Sample, *, style: Style, sizer: Sizer) -> None:
+    def __init__(
+        self, sample: Sample, *, style: Style, sizer: Sizer, drawn_at: Mapping[int, Size] = MappingProxyType({})
+    ) -> None:
+        """`drawn_at`: the size at which marks are drawn on image i, in a style that scales before it draws."""
         self._style = style
         self._bases: list[Image.Image] = []
         self._rendered: dict[int, Image.Image] = {}
@@ -49,7 +55,7 @@ class Gallery:
             base = load_image(source, name=f"image {index}" if isinstance(source, Image.Image) else None)
             model_size = sizer.fit(base.size)
             if style.draw_at_model_size:
-                base = scaled(base, model_size)
+                base = scaled(base, drawn_at.get(index, model_size))
             self._bases.append(base)
             self.recipes.append(ImageRecipe(base=index, size=base.size))
             self.model_sizes.append(model_size)
@@ -102,12 +108,24 @@ class Gallery:
 def views_of(rollout: Rollout, *, style: Style, sizer: Sizer) -> list[Image.Image]:
     """Every image of a recorded rollout, in order, as the policy saw it: rendered again from the recipes.
 
-    `style` and `sizer` are those it was recorded with. Raises InputError for a base image that cannot be loaded.
+    `style` and `sizer` are those it was recorded with; in a style that scales before it draws, sizes may have been
+    rounded to other patches.
+
+    Raises:
+        InputError: a base image cannot be loaded.
+        InvariantError: it is not the one that was drawn on.
     """
-    gallery = Gallery(rollout.sample, style=style, sizer=sizer)
     bases = [recipe.size for recipe in rollout.images if recipe.parent is None]
+    gallery = Gallery(rollout.sample, style=style, sizer=sizer)
+    if gallery.sizes != bases and style.draw_at_model_size and all(map(is_rounded, gallery.sizes, bases)):
+        gallery = Gallery(rollout.sample, style=style, sizer=sizer, drawn_at=dict(enumerate(bases, start=1)))
     if gallery.sizes != bases:
         raise InvariantError(f"{rollout.sample.id}: recorded with images of {bases}, which are now {gallery.sizes}")
     gallery.recipes = list(rollout.images)
     gallery.model_sizes = [gallery.model_sizes[recipe.base - 1] for recipe in rollout.images]
     return [gallery.view(index).pixels for index in range(1, len(rollout.images) + 1)]
+
+
+def is_rounded(now: Size, then: Size) -> bool:
+    """Whether an image of one size may be one of the other, rounded to other patches."""
+    return all(abs(new - old) <= MAX_ROUNDING * old for new, old in zip(now, then, strict=True))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vilasr.experiments.intervals import Values
-    from vilasr.experiments.study import Measure, Study
+    from vilasr.experiments.study import EvaluationRow, Measure, Study
     from vilasr.experiments.units import Unit
     from vilasr.scoring import RolloutFacts
     from vilasr.types import Json
@@ -123,15 +123,22 @@ class Evidence:
 
     def _attempts(self, unit: Unit) -> dict[str, list[Attempt]]:
         if unit.name not in self._items:
-            self._items[unit.name] = read_attempts(unit.folder / "rollouts.jsonl")
+            asked = self.study.evaluation(str(unit.evaluation))
+            self._items[unit.name] = read_attempts(unit.folder / "rollouts.jsonl", asked)
         return self._items[unit.name]
 
 
-def read_attempts(path: Path) -> dict[str, list[Attempt]]:
-    """The attempts at each item of a rollout file. Bad lines were told when the file was measured first."""
+def read_attempts(path: Path, asked: EvaluationRow) -> dict[str, list[Attempt]]:
+    """The attempts at each item of a rollout file, as many as are asked for now; it may hold more, of an earlier study.
+
+    Bad lines were told when the file was measured first.
+    """
     header, rollouts = read_rollouts(path, on_bad_line=lambda error: None)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
     for rollout in rollouts:
+        place = int(rollout.sample.id.rpartition("/")[2])  # of generated samples
+        if place >= asked.num or rollout.sibling >= asked.samples_per_prompt:
+            continue
         tokens = [turn.tokens for turn in rollout.turns]
         num = None if None in tokens else sum(len(of_turn.token_ids) for of_turn in tokens if of_turn is not None)
         attempts[rollout.sample.id].append(Attempt(facts_for(rollout, drawing=header.drawing), num))

@@ -169,6 +169,8 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     Raises:
         InputError: a key, type or value is wrong; a name stands twice, or is used and nowhere given.
     """
+    from vilasr.experiments.evidence import metric_named  # which knows of studies
+
     study = load_config(Study, path, overrides)
     names = [row.name for row in study.models]
     evaluations = [row.name for row in study.evaluations]
@@ -185,6 +187,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     for measure in study.measures:
         _check_known([measure.evaluation], evaluations, f"{path}: evaluation of {measure.title}")
     for question in study.questions:
+        metric_named(question.metric)
         _check_known([question.model, question.against], names, f"{path}: models of {question.ask!r}")
         _check_known(question.measures, titles, f"{path}: measures of {question.ask!r}")
     return study

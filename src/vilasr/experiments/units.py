@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import Enum
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,8 @@ class Unit:
         return bool(summary.get("complete")) and summary["num"] + summary["num_excluded"] == self.num
 
     def _is_outdated(self) -> bool:
-        weights = [path.stat().st_mtime for path in Path(self.start).glob("*.safetensors")]
+        start = Path(str(files("vilasr"))) / "models" / "nano" if self.start == "nano" else Path(self.start)
+        weights = [path.stat().st_mtime for path in start.glob("*.safetensors")]
         worked = [path.stat().st_mtime for path in self.folder.glob("*.jsonl")]
         return bool(weights and worked) and max(worked) < max(weights)
 
@@ -225,13 +227,13 @@ def agrees(saved: Json, told: Json) -> bool:
     """Whether a saved config says what is told now.
 
     Settings that do not decide the result do not count, and neither does one that only one of them knows: it came, or
-    went, with another version, which would not have made another run.
+    went, with another version, which would not have made another run. Only options of tasks must be the very same.
     """
     from vilasr.training.resume import FREE  # not earlier: it comes with torch
 
     if isinstance(saved, dict) and isinstance(told, dict):
         known = saved.keys() & told.keys() - FREE - {"workers", "concurrency", "keep_rollouts"}
-        return all(agrees(saved[key], told[key]) for key in known)
+        return all(saved[key] == told[key] if key == "options" else agrees(saved[key], told[key]) for key in known)
     if isinstance(saved, list) and isinstance(told, list):
         return len(saved) == len(told) and all(map(agrees, saved, told))
     return bool(saved == told)

@@ -188,7 +188,7 @@ class SftConfig(Section):
         max_pixels: of an image as the model sees it, if not the checkpoint's own; the final model keeps it.
         protocol: that the model learns to speak, if not the checkpoint's own; the final model keeps it.
         micro_tokens: size of one forward pass at most, padding included; larger batches are passed through in parts.
-            None: whole. It does not change what is learned.
+            None: whole. The loss is the same; pointing and copying are then averaged over parts.
         gradient_checkpointing: compute the insides of layers again in the backward pass, instead of keeping them.
         strategy: how several processes (see `vilasr.training.distributed`) share the work.
         save_every, keep: a checkpoint every so many steps; the newest `keep` stay.

@@ -37,7 +37,7 @@ def open_prompts(section: PromptSection, *, batch_size: int) -> Prompts:
             question, an unknown option.
     """
     if section.data is not None:
-        _, rows = _read(section.data)
+        _, rows = read_rows(section.data)
         if len(rows) < batch_size:
             expected = f"at least {batch_size} rows, the questions of one step"
             raise InputError(str(section.data), expected=expected, got=str(len(rows)), remedy="Lower num_prompts.")
@@ -62,7 +62,7 @@ def held_out(config: GrpoConfig) -> list[Sample]:
     if not section.every:
         return []
     if section.data is not None:
-        info, rows = _read(section.data)
+        info, rows = read_rows(section.data)
         samples, origins = rows[: section.num], {_origin(info)}
     else:
         sources = section.tasks or _validation_of(config.prompts)
@@ -85,7 +85,7 @@ def _check_apart(prompts: PromptSection, samples: list[Sample], origins: set[Ori
     rows: list[Sample] = []
     trained: set[Origin] = {(source.task, source.split, prompts.seed) for source in prompts.tasks}
     if prompts.data is not None:
-        info, rows = _read(prompts.data)
+        info, rows = read_rows(prompts.data)
         trained = {_origin(info)}
     if trained & origins:
         task, split, seed = min(trained & origins)
@@ -120,7 +120,8 @@ def _shuffled(rows: list[Sample], seed: int) -> Prompts:
     return ask
 
 
-def _read(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
+def read_rows(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
+    """A dataset in memory, without its bad rows, which are told. Raises InputError where two rows have one id."""
     info, read = read_dataset(folder, on_bad_row=lambda error: logger.warning("left out: %s", error))
     rows = list(read)
     twice = [name for name, num in Counter(row.id for row in rows).items() if num > 1]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vilasr.env import is_rounded
 from vilasr.errors import InputError
 from vilasr.protocol import CoordinateFrame, Sizer
 from vilasr.training.samples import DroppedError
+from vilasr.types import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     from vilasr.rollout import Header
     from vilasr.types import Rollout
 
-MAX_CHANGE = 0.05
-"""By how much of its side an image may be larger or smaller than when it was written about in pixels. Rounding to whole
-patches is within it, another limit of pixels is not."""
+
+def check_played(rollout: Rollout) -> None:
+    """Raises DroppedError for an attempt that ended because the policy failed: there is nothing to imitate."""
+    if rollout.status is Status.POLICY_ERROR or not rollout.turns:
+        raise DroppedError("policy_error", f"{rollout.sample.id}: {rollout.reason or 'it has no turn'}")
 
 
 def check_protocol(path: Path, header: Header, config: EpisodeConfig) -> None:
@@ -32,7 +36,8 @@ def check_protocol(path: Path, header: Header, config: EpisodeConfig) -> None:
 
 
 def check_sizes(rollout: Rollout, header: Header, config: EpisodeConfig) -> None:
-    """Raises DroppedError for text with coordinates in pixels of images that the model sees at another size.
+    """Raises DroppedError for text with coordinates in pixels of images that the model sees at another size: rounded to
+    other patches it may be, another limit of pixels is too far off.
 
     Recorded tokens come with their images' grids, which are checked when the sample is built.
     """
@@ -41,7 +46,7 @@ def check_sizes(rollout: Rollout, header: Header, config: EpisodeConfig) -> None
         return
     for recipe in rollout.images:
         then, now = sizer.fit(recipe.size), config.sizer.fit(recipe.size)
-        if any(abs(new - old) > MAX_CHANGE * old for new, old in zip(now, then, strict=True)):
+        if not is_rounded(now, then):
             change = f"{then[0]}x{then[1]}, which is {now[0]}x{now[1]} here"
             raise DroppedError("other_size", f"{rollout.sample.id}: speaks of pixels of an image of {change}.")
 

@@ -34,6 +34,7 @@ from vilasr.rollout import RolloutWriter, as_json, new_header, read_rollouts, ru
 from vilasr.training.balance import balanced
 from vilasr.training.checkpoint import checkpoints
 from vilasr.training.distributed import num_processes
+from vilasr.training.grpo_prompts import read_rows
 from vilasr.training.questions import question_at
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
@@ -115,7 +116,8 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
     num_questions = count_questions(config.prompts)
     total = num_questions * config.num_siblings
     tally: Counter[str] = Counter()
-    with RolloutWriter(config.sampled, header, resume=True) as writer:
+    # Before training begins, attempts that an endpoint failed are made again; afterwards the selection must stay.
+    with RolloutWriter(config.sampled, header, resume=True, retry_failed=not checkpoints(config.out)) as writer:
         report("rollouts", min(len(writer.done), total), total, {})
 
         def keep(rollout: Rollout) -> None:
@@ -154,8 +156,7 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
 def questions(section: QuestionsSection) -> Iterator[Sample]:
     """The samples that are attempted; number i follows from the section and i alone."""
     if section.data is not None:
-        _, rows = read_dataset(section.data, on_bad_row=lambda error: logger.warning("left out: %s", error))
-        yield from islice(rows, section.num)
+        yield from islice(read_rows(section.data)[1], section.num)
         return
     for index in range(count_questions(section)):
         yield question_at(section.tasks, index, seed=section.seed)

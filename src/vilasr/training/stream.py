@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from vilasr.data import read_dataset
 from vilasr.drawing import style_named
 from vilasr.env import EpisodeConfig, views_of
-from vilasr.errors import DataError, InputError
+from vilasr.errors import DataError, InputError, InvariantError
 from vilasr.tasks import task_named
 from vilasr.training.demonstrations import play
-from vilasr.training.recorded import check_protocol, check_sizes
+from vilasr.training.recorded import check_played, check_protocol, check_sizes
 from vilasr.training.samples import DroppedError, TrainingSample, build_sample
 
 if TYPE_CHECKING:
@@ -104,8 +104,12 @@ class _Builder:
     max_tokens: int
     seed: int
 
-    def demonstrations(self, source: TaskSource, sample_of: Callable[[int], Sample]) -> Load:
-        """Demonstrations of samples that are made or read as they are asked for."""
+    def demonstrations(
+        self, source: TaskSource, sample_of: Callable[[int], Sample], *, bad: tuple[type[Exception], ...] = ()
+    ) -> Load:
+        """Demonstrations of samples that are made or read as they are asked for; `bad` are errors of single samples."""
+
+        skipped: tuple[type[Exception], ...] = (DroppedError, *bad)
 
         def load(index: int) -> TrainingSample:
             dropped = ""
@@ -113,8 +117,8 @@ class _Builder:
                 number = index + attempt * BEYOND
                 try:
                     built = self._demonstration(source, sample_of(number), random.Random(f"{self.seed}/{number}"))
-                except DroppedError as error:
-                    dropped = dropped or error.reason
+                except skipped as error:
+                    dropped = dropped or (error.reason if isinstance(error, DroppedError) else "bad_sample")
                     logger.warning("left out: %s", error)
                 else:
                     return replace(built, dropped=dropped) if dropped else built
@@ -145,7 +149,7 @@ class _Builder:
             epoch, place = divmod(index, len(kept))
             return kept[_epoch_order(len(kept), epoch, self.seed)[place]]
 
-        return self.demonstrations(source, sample_of)
+        return self.demonstrations(source, sample_of, bad=(DataError, InputError))
 
     def rollouts(self, path: Path) -> Load:
         """Epoch after epoch over a rollout file, in an order drawn anew for each.
@@ -171,12 +175,13 @@ class _Builder:
                 if number in dropped:
                     continue
                 try:
+                    check_played(kept[number])
                     check_sizes(kept[number], header, self.config)
                     views = views_of(kept[number], style=style, sizer=self.config.sizer)
                     sample = build_sample(
                         kept[number], views, chat=self.chat, settings=self.settings, max_tokens=self.max_tokens
                     )
-                except (DroppedError, InputError) as error:
+                except (DroppedError, InputError, InvariantError) as error:  # of the file: an image was exchanged
                     dropped[number] = error.reason if isinstance(error, DroppedError) else "image"
                     logger.warning("left out: %s", error)
                 else:

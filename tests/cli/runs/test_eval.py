@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from answering_server import RefusedError, digest_of, reply, serve
@@ -160,6 +161,58 @@ def test_what_was_tried_again_in_a_shard_is_counted_when_shards_are_merged(tmp_p
     assert "policy_error" not in summary_of(run)["statuses"]
 
 
+def test_what_was_tried_again_after_merging_is_kept_when_shards_are_merged_once_more(tmp_path, vilasr):
+    server, run = ShakyServer(), tmp_path / "run"
+    with serve(server) as url:
+        words = ["--num", 8, *model(url), "--out", run, "--resume"]
+        for shard in ("0/2", "1/2"):
+            assert vilasr("eval", "maze", *words, "--shard", shard)[0] == 0
+        assert vilasr("eval", "maze", "--merge", "--out", run)[0] == 0
+        assert summary_of(run)["statuses"]["policy_error"] > 0
+        server.is_down = False
+        assert vilasr("eval", "maze", *words)[0] == 0
+    calm = summary_of(run)
+    assert "policy_error" not in calm["statuses"]
+    assert vilasr("eval", "maze", "--merge", "--out", run)[0] == 0
+    assert summary_of(run) == calm
+
+
+def test_a_shard_whose_last_line_was_cut_off_costs_no_other_line_when_merged(endpoint, tmp_path, vilasr):
+    run = tmp_path / "run"
+    for shard in ("0/2", "1/2"):
+        assert vilasr("eval", "maze", "--num", 6, *model(endpoint), "--out", run, "--resume", "--shard", shard)[0] == 0
+    with (run / "rollouts-0-of-2.jsonl").open("a") as file:
+        file.write('{"sample":{"id":"maze/test/0/9","ima')
+    assert vilasr("eval", "maze", "--merge", "--out", run)[0] == 0
+    assert (summary_of(run)["num"], summary_of(run)["num_bad_lines"]) == (6, 0)
+
+
+def test_shards_of_runs_that_were_asked_for_different_things_are_not_merged(endpoint, tmp_path, vilasr):
+    def shard(index, *words):
+        folder = [*model(endpoint), "--out", tmp_path / "run", "--resume", "--shard", f"{index}/2"]
+        assert vilasr("eval", "maze", *words, *folder)[0] == 0
+
+    def refused():
+        return vilasr("eval", "maze", "--merge", "--out", tmp_path / "run")[2]
+
+    shard(0, "--num", 4)
+    shard(1, "--num", 6)
+    assert "expected shards that ran with one --num; got 4 and 6" in refused()
+    shard(0, "--num", 6, "--samples-per-prompt", 2)
+    assert "expected shards that ran with one --samples-per-prompt; got 1 and 2" in refused()
+    record = tmp_path / "run" / "shard-0-of-2.json"
+    theirs = json.loads((tmp_path / "run" / "shard-1-of-2.json").read_text())
+    record.write_text(json.dumps(theirs | {"index": 0}))
+    assert "expected each sample in one shard; got 'maze/test/0/1' in several" in refused()
+
+
+def test_fewer_attempts_at_each_sample_can_be_asked_for_later(endpoint, tmp_path, vilasr):
+    words = ["--num", 3, *model(endpoint), "--out", tmp_path / "run", "--resume"]
+    for attempts in (3, 1):
+        assert vilasr("eval", "maze", *words, "--samples-per-prompt", attempts)[0] == 0
+        assert summary_of(tmp_path / "run")["num_rollouts"] == 3 * attempts
+
+
 def test_more_samples_can_be_asked_for_later_and_fewer_too(endpoint, tmp_path, vilasr):
     words = [*model(endpoint), "--out", tmp_path / "run", "--resume"]
     for num in (4, 7, 3):
@@ -213,7 +266,8 @@ def test_every_maze_benchmark_runs_and_so_it_does_without_drawing(endpoint, tmp_
         (["maze", "--num", "ten"], "--num: expected a whole number from 1; got 'ten'"),
         (["maze", "--data", "nowhere"], "--data: expected the folder of a dataset, or a file in the unified JSON; got"),
         (["maze", "--metric-mode", "mine"], "--metric-mode: expected one of default, official, "),
-        (["maze", "--temperature", "-1"], "--temperature: expected a number from 0; got '-1'"),
+        (["maze", "--temperature", "-1"], "--temperature: expected a number from 0 to 1000; got '-1'"),
+        (["maze", "--num", "1" + 20 * "0"], "--num: expected a whole number up to 1,000,000,000,000,000; got '1000"),
         (["maze", "--top-p", "0"], "--top-p: expected a number above 0, up to 1; got 0"),
         (["maze", "--concurrency", "0"], "--concurrency: expected a whole number from 1; got '0'"),
         (["maze", "--endpoint", "host:8000"], "expected a URL such as http://localhost:8000/v1; got 'host:8000'"),
@@ -275,6 +329,18 @@ def test_json_to_stdout_comes_alone(run_of_24, vilasr):
     code, out, _ = vilasr("score", run_of_24 / "rollouts.jsonl", "--json", "-")
     assert code == 0
     assert json.loads(out)["num"] == 24
+
+
+def test_a_summary_never_replaces_what_it_was_computed_from(run_of_24, tmp_path, vilasr):
+    run = tmp_path / "run"
+    shutil.copytree(run_of_24, run)
+    before = (run / "rollouts.jsonl").read_bytes()
+    code, _, err = vilasr("score", run / "rollouts.jsonl", "--json", run / "rollouts.jsonl")
+    assert code == 2
+    assert "--json: expected a file of its own; got" in err
+    assert vilasr("compare", run, run_of_24, "--json", run / "summary.json")[0] == 2
+    assert (run / "rollouts.jsonl").read_bytes() == before
+    assert summary_of(run) == summary_of(run_of_24)
 
 
 def test_bad_lines_are_told_and_counted(run_of_24, tmp_path, vilasr):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -159,6 +161,17 @@ def test_a_budget_ends_the_run_in_time_and_resuming_completes_it(run):
     assert f"at {num} samples of about 2,000. --resume goes on." in err
     summary, _, _ = run(*words, "--resume", "--num", num + 2)
     assert (summary["num"], summary["complete"]) == (num + 2, True)
+
+
+def test_a_budget_that_is_used_up_at_once_still_measures_what_is_done(run, monkeypatch):
+    whole, _, _ = run("maze", "--num", 12)
+    clock = SimpleNamespace(monotonic=count(0, 10).__next__)
+    monkeypatch.setattr("vilasr.cli.run_file.time", clock)
+    words = ["--resume", "--max-seconds", 1]
+    assert run("maze", "--num", 12, *words)[0] == whole
+    more, _, err = run("maze", "--num", 15, *words)
+    assert (more["num"], more["complete"]) == (12, False)
+    assert "at 12 samples of about 15. --resume goes on." in err
 
 
 def test_pictures_that_turn_out_damaged_are_left_out_and_listed(run, tmp_path):

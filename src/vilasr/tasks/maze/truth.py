@@ -109,6 +109,8 @@ def truth_of(sample: Sample) -> Truth:
     """
     record = sample.metadata
     try:
+        if not record["moves"]:
+            raise ValueError("no moves")
         n = int(record["n"])
         return Truth(
             question_type=record["question_type"],
@@ -122,7 +124,7 @@ def truth_of(sample: Sample) -> Truth:
             crossing=record.get("crossing"),
             goal=record.get("goal"),
         )
-    except (KeyError, TypeError, ValueError, IndexError) as problem:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as problem:
         raise DataError(f"sample {sample.id}: its metadata is not that of a maze ({problem!r})") from problem
 
 
