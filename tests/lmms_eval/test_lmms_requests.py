@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -71,9 +72,21 @@ def test_settings_of_a_task_become_sampling_parameters(settings, max_tokens, exp
     assert sampling_of(settings, max_tokens) == expected
 
 
-def test_a_setting_that_is_no_number_is_refused():
-    with pytest.raises(InputError, match="generation_kwargs: temperature: expected a number; got 'hot'"):
-        sampling_of({"temperature": "hot"})
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"temperature": "hot"}, "temperature: expected a number from 0; got 'hot'"),
+        ({"temperature": math.nan}, "temperature: expected a number from 0; got nan"),
+        ({"temperature": -1}, "temperature: expected a number from 0; got -1"),
+        ({"temperature": 1, "top_p": 0}, "top_p: expected a number above 0 up to 1; got 0"),
+        ({"temperature": 1, "top_p": 1.5}, "top_p: expected a number above 0 up to 1; got 1.5"),
+        ({"max_new_tokens": math.inf}, "max_new_tokens: expected a number from 0; got inf"),
+        ({"max_new_tokens": 10**400}, "max_new_tokens: expected a number from 0; got 1000"),
+    ],
+)
+def test_a_setting_that_is_no_number_in_its_range_is_refused(settings, message):
+    with pytest.raises(InputError, match=f"generation_kwargs: {message}"):
+        sampling_of(settings)
 
 
 def test_settings_that_ask_for_what_is_not_done_are_named():

@@ -54,6 +54,16 @@ def read(text, options=OPTIONS):
         "<answer>B</answer>",
         "<answer> (B) </answer>",
         "<answer>B",
+        "A red chair",  # an article, not the letter
+        "The answer is a red chair.",
+        "not the apple but B",
+        "nothing but B",
+        "none other than B",
+        "By elimination B is right",
+        "What is left when the rest is eliminated is B",
+        "It does not fit. B",
+        "B rather than the table",
+        "B? Yes",
         "A is tempting, C too. <answer>B</answer>",
         "<answer>B</answer> or <answer>B</answer>",
         "\uff22",  # full-width B
@@ -77,6 +87,10 @@ def test_these_all_say_b(text):
         ("BC", "no option named"),
         ("chair", "no option named"),
         ("a chair", "no option named"),
+        ("A stool", "no option named"),
+        ("A red chair is nearest.", "no option named"),
+        ("It is far. A lamp is near.", "no option named"),
+        ("A chair, so B", "ambiguous: A and B"),
         ("C-shaped", "no option named"),
         ("I'd say so", "no option named"),
         ("\u0412", "no option named"),  # Cyrillic
@@ -92,6 +106,7 @@ def test_these_all_say_b(text):
         ("A) or B)", "ambiguous: A and B"),
         ("A/B", "ambiguous: A and B"),
         ("A, B, C", "ambiguous: A and B and C"),
+        ("not A but B", "ambiguous: A and B"),
         ("B, not C", "ambiguous: B and C"),
         ("A is wrong, B", "ambiguous: A and B"),
         ("The answer is A or D", "ambiguous: A and D"),
@@ -101,12 +116,36 @@ def test_these_all_say_b(text):
         ("It isn't (B)", "B is named as wrong"),
         ("B is wrong", "B is named as wrong"),
         ("B can't be", "B is named as wrong"),
+        ("B is the wrong answer", "B is named as wrong"),
+        ("B has been ruled out", "B is named as wrong"),
+        ("option B is eliminated", "B is named as wrong"),
+        ("B? No.", "B is named as wrong"),
+        ("not the option B", "B is named as wrong"),
+        ('not "B"', "B is named as wrong"),
+        ("It is not quite B", "B is named as wrong"),
+        ("I don't think it's B", "B is named as wrong"),
+        ("I do not think that the answer is B", "B is named as wrong"),
+        ("I ruled out B", "B is named as wrong"),
+        ("I rule B out", "B is named as wrong"),
+        ("All except for B", "B is named as wrong"),
+        ("anything but B", "B is named as wrong"),
+        ("All of the options but B", "B is named as wrong"),
+        ("Everything other than B", "B is named as wrong"),
+        ("instead of B", "B is named as wrong"),
     ],
 )
 def test_these_say_nothing_and_the_reason_tells_why(text, reason):
     extraction = read(text)
     assert extraction.value is None
     assert extraction.reason == reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A is right", "A it is", "A because it is near", "A, the apple", "Option A seems right", "A\nbecause", "It is A"],
+)
+def test_these_all_say_a(text):
+    assert read(text).value == "A"
 
 
 def test_a_letter_wins_over_an_equal_option_text_because_the_prompt_asks_for_the_letter():

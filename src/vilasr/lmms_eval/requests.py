@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ holds thoughts or a drawing as well."""
 USED_SETTINGS = frozenset({"temperature", "top_p", "max_new_tokens", "until"})
 IMPLIED_SETTINGS = {"do_sample": (True, False), "num_beams": (1,)}
 """Settings that say nothing more at these values: whether to sample follows from the temperature."""
+_MOST = sys.float_info.max
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,12 +122,12 @@ def sampling_of(settings: Mapping[str, Json], max_tokens: int | None = None) -> 
         max_tokens: of one turn; None: what the task says, but at least `LEAST_TOKENS`.
 
     Raises:
-        InputError: a setting that is no number.
+        InputError: a setting that is no finite number, or out of range.
     """
     temperature = _number(settings, "temperature", 0.0)
     return SamplingParams(
         temperature=temperature,
-        top_p=_number(settings, "top_p", 1.0) if temperature > 0 else 1.0,
+        top_p=_number(settings, "top_p", 1.0, above_zero=True, most=1.0) if temperature > 0 else 1.0,
         max_tokens=max_tokens or max(LEAST_TOKENS, int(_number(settings, "max_new_tokens", 0))),
     )
 
@@ -149,10 +151,13 @@ def cut(text: str, until: Json) -> str:
     return text[: min((place for stop in stops if stop and (place := text.find(stop)) >= 0), default=len(text))]
 
 
-def _number(settings: Mapping[str, Json], key: str, default: float) -> float:
+def _number(
+    settings: Mapping[str, Json], key: str, default: float, *, above_zero: bool = False, most: float = _MOST
+) -> float:
     value = settings.get(key)
     if value is None:
         return default
-    if not isinstance(value, (int, float)):
-        raise InputError(f"generation_kwargs: {key}", expected="a number", got=repr(value), remedy="See --gen_kwargs.")
+    if not isinstance(value, (int, float)) or not 0 <= value <= most or (above_zero and value == 0):
+        expected = f"a number {'above' if above_zero else 'from'} 0" + (f" up to {most:g}" if most < _MOST else "")
+        raise InputError(f"generation_kwargs: {key}", expected=expected, got=repr(value), remedy="See --gen_kwargs.")
     return float(value)

@@ -31,13 +31,27 @@ _LEADING_LETTER = re.compile(
 )
 # A letter that stands alone: no apostrophe ("it's"), no compound ("C-shaped"); "a" and "I" are words in running text.
 _LETTER_WORD = re.compile(r"(?<![\w'’])(?:([B-HJ-Zb-hj-z]|A)|(a)(?=\s*(?:$|[,;/)]|\b(?:or|and)\b)))(?![\w'’]|-[a-z])")
-_NOT_BEFORE = (
-    r"(?:\bnot|n['’]t|\bnever|\bneither|\bnor|\bexcept|\brules?\s+out)\s+(?:be\s+)?(?:option|answer|choice)?\s*"
-    r"[(\[]?{}(?![\w'’])"
+_ARTICLE = re.compile(r"^\s*(?:an?|the)\s+", re.IGNORECASE)
+# An "A" that may be an article: a lower-case word comes after it, but for a few that no article can precede.
+_ARTICLE_A = re.compile(
+    r"(?<!(?i:option|choice|answer|letter)\s)(?<![\w'’])A[^\S\n]+(?=[a-z])"
+    r"(?!(?:is|isn|was|wasn|has|does|must|cannot|would|seems|looks|it|the|and|or|nor|but|because|since|as|so|for)"
+    r"(?![\w-]))"
 )
+# What denies the letter after it: "not B", "I don't think it is B", "anything but B"; "nothing but B" chooses it.
+_NOT_BEFORE = (
+    r"(?:(?:\bnot|n['’]t|\bnever)\s+"
+    r"(?:(?:be|quite|really|likely|to|think|believe|choose|pick|select|that|it['’]s|it|the\s+answer|is)\b[^\S\n]*)*|"
+    r"(?:\bneither|\bnor|\bexcept(?:\s+for)?|(?<!\bnone\s)\b(?:other|rather)\s+than|\binstead\s+of|"
+    r"\b(?:any|all|every)\w*(?:\s+(?:of|the|them|these|options?|answers?|choices?))*\s+but|"
+    r"\b(?:exclud|eliminat)(?:e[sd]?|ing)|\brul(?:e[sd]?|ing)\s+out)\s+)"
+    r"(?:the\s+)?(?:(?:option|answer|choice)\b\s*)?[(\[\"“]?{}(?![\w'’])"
+)
+# And what denies the letter before it: "B isn't", "B is the wrong answer", "B has been ruled out", "B? No."
 _NOT_AFTER = (
-    r"(?<![\w'’]){}[)\]]?\s+(?:is|was|can|could|does|must|cannot)(?:\s+be)?"
-    r"(?:n?['’]t\b|\s*not\b|\s+(?:wrong|incorrect|false|impossible|out)\b)"
+    r"(?<![\w'’]){}[)\]\"”]?(?:\s*\?\s*(?:no|not|wrong)\b|\s+out\b(?!\s+of)|"
+    r"\s+(?:is|was|has|can|could|does|must|cannot|would|should|seems|looks)(?:\s+be(?:en)?)?(?:n?['’]t\b|\s*not\b|"
+    r"\s+(?:clearly\s+|the\s+|an?\s+)?(?:wrong|incorrect|false|impossible|out|eliminated|excluded|ruled\s+out)\b))"
 )
 
 
@@ -114,6 +128,9 @@ def _extract_choice(text: str, options: Sequence[str]) -> Extraction:
             return found(named[0], "the text of an option")
         if named:
             return nothing(f"ambiguous: the text of options {' and '.join(named)}")
+    named = [letter for letter, option in zip(letters, options, strict=False) if _same_thing(short, option)]
+    if len(named) == 1:
+        return found(named[0], "the text of an option")
     match = _LEADING_LETTER.fullmatch(short)
     if match and match[1].upper() in letters:
         letter, rest = match[1].upper(), match["rest"]
@@ -129,7 +146,9 @@ def _extract_choice(text: str, options: Sequence[str]) -> Extraction:
 
 def _only_letter_of(text: str, plain: str, letters: str) -> Extraction:
     """The one letter named in a sentence, if it is one, and not named as wrong."""
-    named = sorted({(match[1] or match[2]).upper() for match in _LETTER_WORD.finditer(plain)} & set(letters))
+    named = _letters_in(plain, letters)
+    if named == ["A"]:
+        named = _letters_in(_ARTICLE_A.sub("", plain), letters)
     if not named:
         return Extraction(value=None, parsed=text, reason="no option named")
     if len(named) > 1:
@@ -138,6 +157,10 @@ def _only_letter_of(text: str, plain: str, letters: str) -> Extraction:
     if any(re.search(pattern.format(letter), plain, re.IGNORECASE) for pattern in (_NOT_BEFORE, _NOT_AFTER)):
         return Extraction(value=None, parsed=text, reason=f"{letter} is named as wrong")
     return Extraction(value=letter, parsed=text, reason="the only letter in the text")
+
+
+def _letters_in(plain: str, letters: str) -> list[str]:
+    return sorted({(match[1] or match[2]).upper() for match in _LETTER_WORD.finditer(plain)} & set(letters))
 
 
 def _extract_number(text: str) -> Extraction:
@@ -151,6 +174,11 @@ def _extract_number(text: str) -> Extraction:
 def _unwrapped(text: str) -> str:
     """Without Markdown emphasis, code ticks and LaTeX around the answer."""
     return _WRAPPERS.sub("", text).strip()
+
+
+def _same_thing(one: str, other: str) -> bool:
+    """Equal as by `same_text`, up to a leading article: "A chair." and "chair"."""
+    return same_text(_ARTICLE.sub("", one), _ARTICLE.sub("", other))
 
 
 def _folded(text: str) -> str:

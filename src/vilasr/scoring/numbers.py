@@ -30,9 +30,15 @@ _NUMBER = re.compile(
 )
 _WORD = "|".join([*UNITS, *_TENS, "hundred", *_SCALES, "dozen", "half"])
 _WORDS = re.compile(
-    rf"(?P<sign>(?:minus|negative)\s+)?\b(?:an?\s+(?=hundred|thousand|million|dozen|half))?(?P<words>(?:{_WORD})\b"
-    rf"(?:(?:[\s-]+|\s+and\s+(?:a\s+)?)(?:{_WORD})\b)*(?:\s+point(?:\s+(?:{'|'.join(UNITS)})\b)+)?)",
+    r"(?P<sign>(?:minus|negative)\s+)?(?P<point>\bpoint\s+)?\b(?:an?\s+(?=hundred|thousand|million|dozen|half))?"
+    rf"(?P<words>(?:{_WORD})\b(?:(?:[\s-]+|\s+and\s+(?:a\s+)?)(?:{_WORD})\b)*"
+    rf"(?:\s+point(?:\s+(?:{'|'.join(UNITS)})\b)+)?)",
     re.IGNORECASE,
+)
+
+# Digits that are no number: in a name ("chair2", but not "x6", "to6") and the exponent of a unit ("m2", "12m2").
+_NAME = re.compile(
+    r"(?:(?<!\w)(?!(?:x|to|or|and|by)\d)[^\W\d_]\w*|(?<=\d)(?:[cdkm]?m|ft|in|yd)[23])(?!\w|[.,]\d)", re.IGNORECASE
 )
 
 _ALONE = re.compile(rf"[-+]?(?:{_DIGITS}|\d+\.)(?:e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -59,16 +65,18 @@ def numbers_in(text: str) -> list[float]:
     >>> numbers_in("about 1,200 m²"), numbers_in("three point five"), numbers_in("5 to 6")
     ([1200.0], [3.5], [5.0, 6.0])
     """
-    text = _plain(text)
+    text = _NAME.sub(lambda match: re.sub(r"\d", "_", match[0]), _plain(text))
     found: list[tuple[int, float]] = []
     for match in _NUMBER.finditer(text):
         if _PARTS.match(text, match.end() + 1):
             return []
         found.append((match.start(), _value_of_digits(match)))
     rest = _NUMBER.sub(lambda match: " " * len(match[0]), text)
+    if re.search(r"\d", rest):
+        return []
     for match in _WORDS.finditer(rest):
         words = _value_of_words(match["words"].lower())
-        if words is None or _PARTS.match(rest, match.end() + 1):
+        if words is None or match["point"] or _PARTS.match(rest, match.end() + 1):
             return []
         found.append((match.start(), -words if match["sign"] else words))
     values = [value for _, value in _merge_mixed(text, sorted(found))]
