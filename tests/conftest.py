@@ -1,7 +1,9 @@
-"""Scenes need an OpenGL driver; where there is none, the tests that draw them are skipped and say what to install."""
+"""Scenes need an OpenGL driver; where there is none, the tests that draw them are skipped and say what to install.
+A shell lets what it starts in the background ignore Ctrl-C; tests that press it need it."""
 
 from __future__ import annotations
 
+import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,11 @@ from vilasr.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from contextlib import AbstractContextManager
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # workers have it from here
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def skipped_without_gl() -> Generator[None, object, object]:

@@ -79,7 +79,10 @@ def _run(args: argparse.Namespace) -> int:
         print(f"Written: {study.page}")
         return 0
     check_starts(study, units)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # the unit at work is ended too
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGINT)  # ends the unit at work too, in the background as well
+    }
     outcomes: Mapping[str, Outcome] = {}
     try:
         outcomes = run_units(units, out=study.out, max_seconds=args.max_seconds, jobs=args.jobs)
@@ -87,7 +90,8 @@ def _run(args: argparse.Namespace) -> int:
         say("\nInterrupted. The same command goes on.")
         return INTERRUPTED
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         write_page(study)
         print(f"Written: {study.page}")
     for name, outcome in outcomes.items():
