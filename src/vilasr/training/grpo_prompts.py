@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import random
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vilasr.data import read_dataset
 from vilasr.errors import InputError
 from vilasr.tasks import task_named
-from vilasr.training.questions import content_of, question_at
+from vilasr.training.questions import content_of, question_at, read_rows
 from vilasr.types import Sample
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from vilasr.data import DatasetInfo
     from vilasr.training.grpo_config import GrpoConfig, PromptSection
     from vilasr.training.rejection_config import PromptSource
@@ -25,8 +20,6 @@ Prompts = Callable[[int, int], tuple[list[Sample], int]]
 """(position, how many) -> so many questions, with ids of their own, and the position after them; the first is 0."""
 Origin = tuple[str, str, int]
 """(task, split, seed): a stream of generated samples."""
-
-logger = logging.getLogger(__name__)
 
 
 def open_prompts(section: PromptSection, *, batch_size: int) -> Prompts:
@@ -118,16 +111,6 @@ def _shuffled(rows: list[Sample], seed: int) -> Prompts:
         return [rows[index] for index in order[place : place + num]], epoch * len(rows) + place + num
 
     return ask
-
-
-def read_rows(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
-    """A dataset in memory, without its bad rows, which are told. Raises InputError where two rows have one id."""
-    info, read = read_dataset(folder, on_bad_row=lambda error: logger.warning("left out: %s", error))
-    rows = list(read)
-    twice = [name for name, num in Counter(row.id for row in rows).items() if num > 1]
-    if twice:
-        raise InputError(str(folder), expected="an id of its own for each row", got=f"{twice[0]!r} twice")
-    return info, rows
 
 
 def _origin(info: DatasetInfo) -> Origin:

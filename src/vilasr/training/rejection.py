@@ -34,8 +34,7 @@ from vilasr.rollout import RolloutWriter, as_json, new_header, read_rollouts, ru
 from vilasr.training.balance import balanced
 from vilasr.training.checkpoint import checkpoints
 from vilasr.training.distributed import num_processes
-from vilasr.training.grpo_prompts import read_rows
-from vilasr.training.questions import question_at
+from vilasr.training.questions import question_at, read_rows
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
 from vilasr.training.waves import run_waves
