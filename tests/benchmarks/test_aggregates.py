@@ -8,7 +8,7 @@ from vilasr.benchmarks import Aggregation, MeanOf, aggregation_of, estimate_mean
 from vilasr.benchmarks.aggregate import missing_groups
 from vilasr.benchmarks.spar import HIGH, LOW, MIDDLE
 from vilasr.rollout import new_header
-from vilasr.scoring import RolloutFacts
+from vilasr.scoring import Guess, RolloutFacts
 from vilasr.types import SamplingParams, Status
 
 VSI_ROWS = [
@@ -92,10 +92,10 @@ def test_where_the_scores_of_every_group_are_equal_their_wilson_intervals_are_co
     assert mixed["inner"].interval == mixed["overall"].interval == "bootstrap"
 
 
-def facts(number, group, score):
+def facts(number, group, score, guess=None):
     counts = {"num_turns": 1, "num_drawings": 0, "num_drawn_images": 0, "is_reflective": False}
     return RolloutFacts(
-        sample_id=str(number), sibling=0, status=Status.ANSWERED, score=score, groups=(group,), **counts
+        sample_id=str(number), sibling=0, status=Status.ANSWERED, score=score, groups=(group,), guess=guess, **counts
     )
 
 
@@ -122,3 +122,19 @@ def test_unscored_is_not_zero_in_an_aggregate():
     made = summary("vsi", [*VSI_ROWS, ("task=route_planning", None)])
     assert made["score"] == pytest.approx(100 * 3.6 / 8)
     assert made["num_unscored"] == 1
+
+
+def test_guessing_is_averaged_as_the_scores_are():
+    rows = [("task=object_counting", 1.0, Guess(number=2.0)), ("task=route_planning", 0.0, Guess(chance=0.25))]
+    rows += [
+        (f"task=object_rel_direction_{level}", 0.0, Guess(chance=chance))
+        for level, chance in zip(("easy", "medium", "hard"), (0.5, 0.25, 0.25), strict=True)
+    ]
+    made = summary("vsi", rows)
+    assert made["groups"]["task=object_rel_direction"]["guessing"] == pytest.approx(
+        100 * (0.5 + 0.25 + 0.25) / 3, abs=1e-3
+    )
+    assert made["guessing"] == pytest.approx((100 + 25 + 100 / 3) / 3, abs=1e-3)
+    undefined = summary("vsi", [*rows, ("task=object_counting", 1.0, None)])
+    assert undefined["guessing"] is None
+    assert undefined["groups"]["task=object_rel_direction"]["guessing"] is not None

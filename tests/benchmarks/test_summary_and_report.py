@@ -10,7 +10,7 @@ from vilasr.benchmarks import render_html, render_markdown, summary_of, write_re
 from vilasr.benchmarks.charts import difference_bar, histogram, outcome_bar, score_bar
 from vilasr.benchmarks.wording import caveats, cell
 from vilasr.rollout import new_header
-from vilasr.scoring import RolloutFacts
+from vilasr.scoring import Guess, RolloutFacts
 from vilasr.types import SamplingParams, Status
 
 FIXED_KEYS = (
@@ -120,6 +120,36 @@ def test_reports_and_summary_say_which_interval_it_is():
         assert "95 % interval 61.0 to 100.0 by Wilson" in told  # 6 / (6 + 1.96^2)
         assert "43.8 to 100.0 by Wilson" in told  # 3 / (3 + 1.96^2)
     assert "95 % interval 0.0 to 100.0 for want of samples" in render_markdown(make_summary(ROWS[:1]))
+
+
+def test_guessing_stands_beside_the_scores_and_as_a_line_in_their_bars():
+    two, four = Guess(chance=0.5), Guess(chance=0.25)
+    rows = [facts(0, 1.0, groups=("question=side",), guess=two), facts(1, 0.0, groups=("question=side",), guess=two)]
+    rows += [facts(2, 1.0, groups=("question=order",), guess=four), facts(3, None, groups=("question=order",))]
+    made = make_summary(rows)
+    assert [made["groups"][f"question={name}"]["guessing"] for name in ("side", "order")] == [50.0, 25.0]
+    assert made["guessing"] == pytest.approx((50 + 50 + 25) / 3, abs=1e-3)
+    assert "| order | 100.0 | 0.0 to 100.0 for want of samples | 25.0 | 1 |" in render_markdown(made)
+    assert 'class="guessing" x1="25.00"' in render_html(made)
+
+
+def test_each_group_of_numbers_has_its_own_best_constant():
+    truths = {"question=count": (2, 2, 4), "question=metres": (100, 100)}
+    rows = [
+        facts(f"{group}{place}", 0.0, groups=(group,), guess=Guess(number=truth))
+        for group, numbers in truths.items()
+        for place, truth in enumerate(numbers)
+    ]
+    made = make_summary(rows)
+    assert made["groups"]["question=count"]["guessing"] == 70.0  # 2, 2 and half of 4, which passes one threshold
+    assert made["guessing"] == pytest.approx((3 * 70 + 2 * 100) / 5)
+
+
+def test_what_guessing_is_not_defined_for_has_none():
+    made = make_summary([facts(0, 1.0, groups=("question=a",)), facts(1, 1.0, groups=("question=b",))])
+    assert made["guessing"] is None
+    assert "| a | 100.0 | 0.0 to 100.0 for want of samples |  | 1 |" in render_markdown(made)
+    assert 'class="guessing"' not in render_html(made)
 
 
 def test_a_kind_of_one_group_is_left_out_of_the_report_and_not_of_the_summary():

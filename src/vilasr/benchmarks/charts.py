@@ -21,11 +21,14 @@ _COLUMN_PX, _HEIGHT_PX, _TEXT_PX = 30, 96, 18
 
 
 def score_bar(estimate: Mapping[str, Json]) -> str:
-    """A score, 0..100, as a bar, and its interval as a whisker; nothing where it is unknown."""
+    """A score, 0..100, as a bar, its interval as a whisker and what guessing gives as a line; nothing where it is
+    unknown."""
     if estimate["score"] is None:
         return ""
-    score, (low, high) = estimate["score"], estimate["ci95"]
+    score, (low, high), guessing = estimate["score"], estimate["ci95"], estimate.get("guessing")
     shapes = f'<rect class="track" width="100" height="12"/><rect class="bar" width="{score:.2f}" height="12"/>'
+    if guessing is not None:
+        shapes += f'<line class="guessing" x1="{guessing:.2f}" x2="{guessing:.2f}" y1="0" y2="12"/>'
     return _stretched(f"{score_text(score)}, {range_text((low, high))}", shapes + _whisker(low, high))
 
 

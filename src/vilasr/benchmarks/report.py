@@ -18,6 +18,7 @@ from vilasr.benchmarks.wording import (
     caveats,
     cell,
     estimate_text,
+    guessing_cell,
     interval_cell,
     interval_text,
     rate_text,
@@ -71,10 +72,11 @@ def render_markdown(summary: Summary, *, seeds: Seeds | None = None) -> str:
         ]
         lines += ["", _seed_sentence(summary)]
     for kind, groups in by_kind(summary["groups"]):
-        head = f"| {cell(kind)} | score | 95 % interval | samples |"
-        lines += ["", f"## By {cell(kind)}", "", head, "|---|--:|---|--:|"]
+        head = f"| {cell(kind)} | score | 95 % interval | guessing | samples |"
+        lines += ["", f"## By {cell(kind)}", "", head, "|---|--:|---|--:|--:|"]
         lines += [
-            f"| {cell(name)} | {score_text(group['score'])} | {interval_cell(group)} | {group['num']} |"
+            f"| {cell(name)} | {score_text(group['score'])} | {interval_cell(group)} | {guessing_cell(group)} "
+            f"| {group['num']} |"
             for name, group in groups.items()
         ]
     outcomes = {OUTCOME_WORDS[name]: count for name, count in summary["outcomes"].items() if count}
@@ -204,10 +206,11 @@ def _group_section(kind: str, groups: Mapping[str, Summary], link: str, means: C
     rows = "".join(
         f'<tr><th scope="row">{_linked(name, "" if full[name] in means else link, {"group": full[name]})}</th>'
         f'<td class="number">{score_text(group["score"])}</td><td class="plot">{score_bar(group)}</td>'
-        f'<td class="number wide">{interval_cell(group)}</td><td class="number">{group["num"]:,}</td></tr>'
+        f'<td class="number wide">{interval_cell(group)}</td><td class="number wide">{guessing_cell(group)}</td>'
+        f'<td class="number">{group["num"]:,}</td></tr>'
         for name, group in groups.items()
     )
-    head = _table_head("", "score", "", "95 %", "samples", wide=(3,))
+    head = _table_head("", "score", "", "95 %", "guessing", "samples", wide=(3, 4))
     return _section(f"By {kind}", f'<table class="groups">{head}{rows}</table>')
 
 
@@ -264,7 +267,8 @@ def _caveats(summary: Summary, seeds: Seeds | None) -> list[str]:
 
 
 def _headline(summary: Summary) -> list[Row]:
-    rows = [(f"pass@{k}", score_text(value["score"])) for k, value in summary["pass_at"].items()]
+    rows = [("by guessing", guessing_cell(summary))] if summary["guessing"] is not None else []
+    rows += [(f"pass@{k}", score_text(value["score"])) for k, value in summary["pass_at"].items()]
     rows += [
         ("answered", rate_text(summary["answered_rate"])),
         ("truncated", rate_text(summary["truncated_rate"])),

@@ -77,6 +77,11 @@ def interval_cell(estimate: Mapping[str, Json]) -> str:
     return range_text(estimate["ci95"]) + ("" if kind == "bootstrap" else f" {INTERVALS[kind]}")
 
 
+def guessing_cell(estimate: Mapping[str, Json]) -> str:
+    """What guessing gives, empty where that is not defined."""
+    return "" if estimate["guessing"] is None else score_text(estimate["guessing"])
+
+
 def estimate_text(estimate: Mapping[str, Json]) -> str:
     """95 % interval, standard error and number of samples of an estimate with those keys."""
     stderr = "unknown" if estimate["stderr"] is None else f"{estimate['stderr']:.2f}"

@@ -2,6 +2,7 @@
 
 from vilasr.scoring.comparison import Change, change_between
 from vilasr.scoring.extract import Extraction, extract_answer
+from vilasr.scoring.guessing import Guess, guessing_score
 from vilasr.scoring.modes import MODES
 from vilasr.scoring.mra import mean_relative_accuracy
 from vilasr.scoring.numbers import exact_number
@@ -37,6 +38,7 @@ __all__ = [
     "Change",
     "Estimate",
     "Extraction",
+    "Guess",
     "IntervalKind",
     "Pairing",
     "Reflection",
@@ -52,6 +54,7 @@ __all__ = [
     "extract_answer",
     "extract_view_change",
     "facts_of",
+    "guessing_score",
     "is_reflective",
     "mean_relative_accuracy",
     "outcome_of",

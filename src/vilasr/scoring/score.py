@@ -38,7 +38,7 @@ def score_answer(sample: Sample, answer: str | None, *, mode: str = "default") -
     """
     rules = rules_for(mode, sample)
     extraction = Extraction(value=None, parsed="", reason="no answer") if answer is None else rules.read(answer, sample)
-    gold = _gold(sample)
+    gold = gold_of(sample)
     if gold.value is None:
         why = "no gold answer" if sample.answer is None else f"gold answer {sample.answer!r}: {gold.reason}"
         return Score(value=None, extraction=extraction, explanation=f"unscored: {why}")
@@ -53,7 +53,7 @@ def score_answer(sample: Sample, answer: str | None, *, mode: str = "default") -
     return Score(value=value, extraction=extraction, explanation=explanation)
 
 
-def _gold(sample: Sample) -> Extraction:
+def gold_of(sample: Sample) -> Extraction:
     """The gold answer, which is read in the same way whatever the mode; a number has nothing beside it."""
     if asks_view_change(sample):
         return extract_view_change(sample.answer)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Literal
 
+from vilasr.scoring.guessing import Guess, guess_of
 from vilasr.scoring.reflection import is_reflective
-from vilasr.scoring.score import score_answer
+from vilasr.scoring.score import gold_of, score_answer
 from vilasr.types import Rollout, Status
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class RolloutFacts:
         errors: kinds of the model mistakes, one a mistake.
         drawing_score: 0..1, the drawing against the truth; None when nobody graded it.
         agrees: whether the answer is the one that the drawing shows; None when unknown.
+        guess: what guessing would score; None where that is not defined.
     """
 
     sample_id: str
@@ -44,6 +46,7 @@ class RolloutFacts:
     errors: tuple[str, ...] = ()
     drawing_score: float | None = None
     agrees: bool | None = None
+    guess: Guess | None = None
     seconds: float = 0.0
 
 
@@ -128,6 +131,7 @@ def facts_of(
         errors=tuple(turn.error.kind.value for turn in rollout.turns if turn.error),
         drawing_score=drawing_score,
         agrees=agrees,
+        guess=guess_of(rollout.sample, gold_of(rollout.sample)),
         seconds=rollout.seconds,
     )
 
