@@ -30,9 +30,10 @@ types: $(READY)
 
 check: lint types test
 
-# Rebuilds the embedded model from nothing, about two hours on two cores; resumes where it was stopped.
+# Rebuilds the embedded model from nothing and measures it: a day on two cores; resumes where it was stopped.
 nano: $(READY)
 	$(BIN)/python -m vilasr.training.nano.build
+	$(BIN)/python -m vilasr.experiments.card
 
 # Runs or goes on with all experiments and writes docs/results.md: hours; make results ARGS=--list shows what is left.
 results: $(READY)

@@ -1,4 +1,4 @@
-"""The pictures of docs/results.md. They need the extra `plots`."""
+"""The pictures of docs/results.md and docs/nano.md. They need the extra `plots`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from vilasr.experiments.curves import Curve
     from vilasr.experiments.intervals import Mean
     from vilasr.experiments.study import Study
+    from vilasr.types import Json
 
 Panel = tuple[str, "Mapping[str, Mean]", float]
 """(title, model -> mean, scale)."""
+Ability = tuple["Mapping[str, Json]", "Mapping[str, Json]"]
+"""Drawn and in words: "score", "ci95" and "guessing" of summary.json."""
 
 
 def can_plot() -> bool:
@@ -80,6 +83,28 @@ def plot_curves(curves: Mapping[str, Sequence[Curve]], path: Path) -> None:
         axis.set(title=name, xlabel="step", ylabel="validation reward")
         axis.grid(alpha=0.3)
         axis.legend(fontsize="small")
+    _save(figure, path)
+
+
+def plot_abilities(families: Sequence[tuple[str, Mapping[str, Ability]]], path: Path) -> None:
+    """A panel for each family: of each type a dot with its interval, filled for drawn and open for in words, and a tick
+    where guessing is."""
+    height = 0.9 + 0.3 * max(len(types) for _, types in families)
+    figure, axes = _figure(len(families), width=3.6, height=height)
+    for (title, types), axis in zip(families, axes, strict=True):
+        for place, (drawn, words) in enumerate(types.values()):
+            for estimate, offset, fill in ((drawn, -0.15, "C0"), (words, 0.15, "white")):
+                axis.plot(estimate["ci95"], [place + offset] * 2, color="C0", linewidth=1.2)
+                axis.plot(estimate["score"], place + offset, "o", markeredgecolor="C0", markerfacecolor=fill, ms=5)
+            if drawn["guessing"] is not None:
+                axis.plot([drawn["guessing"]] * 2, [place - 0.4, place + 0.4], color="C3", linewidth=1.5)
+        axis.set(title=title, xlim=(-3, 103), yticks=range(len(types)), yticklabels=[*types])
+        axis.set_ylim(len(types) - 0.5, -0.5)
+        axis.grid(alpha=0.3)
+    handles = [
+        axes[0].plot([], [], "o", markeredgecolor="C0", markerfacecolor=fill)[0] for fill in ("C0", "white")
+    ] + axes[0].plot([], [], color="C3")
+    figure.legend(handles, ["drawn", "in words", "guessing"], loc="outside lower center", ncols=3, fontsize="small")
     _save(figure, path)
 
 

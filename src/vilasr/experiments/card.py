@@ -1,0 +1,194 @@
+"""Measure the embedded model, and write what it can do: docs/nano.md, and the table of its card.
+
+Every family of generated worlds, with drawing and in words alone, over SEEDS, each of which has its own samples. Runs
+that are finished are left alone, so the command may be killed and given again: `make nano` ends with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vilasr.benchmarks.wording import rate_text, score_text, signed_text
+from vilasr.errors import InputError
+from vilasr.experiments.plots import can_plot, plot_abilities
+from vilasr.experiments.tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from vilasr.types import Json
+
+    Comparison = Mapping[str, Json]
+    Summary = Mapping[str, Json]
+
+CARD = Path("src/vilasr/models/nano/README.md")
+SEEDS = (0, 1, 2)
+NUM_ITEMS = {"maze": 500, "maze-ood": 240, "static": 400, "video": 300, "multiview": 300}
+"""Benchmark: items of each seed."""
+MAX_TOKENS = 256
+"""Of one reply: what the model was taught to say is shorter."""
+MEASURED = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
+"""The part of the card that is written here."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m vilasr.experiments.card", description=__doc__)
+    parser.add_argument("--model", default="nano", help="a checkpoint folder (default: the embedded one)")
+    parser.add_argument("--runs", type=Path, default=Path("runs/nano/measured"), help="where the runs go")
+    parser.add_argument("--page", type=Path, default=Path("docs/nano.md"), help="the page to write")
+    parser.add_argument("--card", type=Path, default=CARD, help="the card whose table is replaced")
+    args = parser.parse_args(arguments)
+    comparisons = [*measure(args.model, args.runs)]
+    write_page(comparisons, args.page)
+    write_card(comparisons, args.card)
+    print(f"Written: {args.page}, {args.card}")
+
+
+def measure(
+    model: str, runs: Path, *, num_items: Mapping[str, int] = NUM_ITEMS, seeds: Sequence[int] = SEEDS
+) -> Iterator[Comparison]:
+    """For each benchmark what `vilasr compare` says of the run in words and that with drawing, which is the second."""
+    for benchmark, num in num_items.items():
+        folders = [runs / f"{benchmark}-words", runs / benchmark]
+        for folder, options in zip(folders, (["--no-drawing"], []), strict=True):
+            if (folder / "summary.json").exists():
+                continue
+            given = ["--model", model, "--num", str(num), "--seeds", ",".join(map(str, seeds))]
+            limits = ["--max-tokens", str(MAX_TOKENS), "--resume"]
+            _vilasr("eval", benchmark, *given, *limits, *options, "--out", str(folder))
+        _vilasr("compare", *map(str, folders), "--json", str(runs / f"{benchmark}.json"))
+        yield json.loads((runs / f"{benchmark}.json").read_text())
+
+
+def _vilasr(*words: str) -> None:
+    """Raises SystemExit with its code where the command fails."""
+    if code := subprocess.run([sys.executable, "-m", "vilasr", *words], stdout=sys.stderr, check=False).returncode:
+        sys.exit(code)
+
+
+def write_page(comparisons: Sequence[Comparison], page: Path) -> None:
+    """Write `page` and, where matplotlib is installed, the plot beside it."""
+    lines = [
+        "# What nano can do",
+        "",
+        "Written by `make nano`, or by itself by `python -m vilasr.experiments.card`, which goes on where it was "
+        "stopped. Not to be edited.",
+        "",
+        *overview(comparisons),
+        "",
+        *_origin(comparisons),
+        "",
+    ]
+    if can_plot():
+        plot = page.with_suffix(".png")
+        plot_abilities([(_name(each), _types(each)) for each in comparisons], plot)
+        lines += [f"![Scores by family and type, with what guessing gives]({plot.name})", ""]
+    for each in comparisons:
+        lines += [f"## {_name(each)}", "", *by_type(each), ""]
+    page.write_text("\n".join(lines), encoding="utf-8")
+
+
+def write_card(comparisons: Sequence[Comparison], card: Path) -> None:
+    """Replace the measured part of the card.
+
+    Raises:
+        InputError: the card has no such part.
+    """
+    text = card.read_text(encoding="utf-8")
+    if not MEASURED.search(text):
+        raise InputError(str(card), expected="lines '<!-- measured -->' and '<!-- end -->'", got="none in it")
+    lines = ["", *overview(comparisons), "", *_origin(comparisons), "", ""]
+    card.write_text(MEASURED.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
+
+
+def overview(comparisons: Iterable[Comparison]) -> list[str]:
+    """A table with a row for each benchmark."""
+    header = ("benchmark", "samples", "by guessing", "drawn", "in words", "drawn - in words")
+    rows = []
+    for each in comparisons:
+        words, drawn = _summaries(each)
+        difference = each["runs"][1]["difference"]
+        low, high = difference["ci95"]
+        change = f"{signed_text(difference['score'])} ({signed_text(low)} to {signed_text(high)})"
+        guessing = score_text(drawn["guessing"])
+        rows.append(
+            (f"`{_name(each)}`", str(drawn["num"]), guessing, _seeded(drawn), _seeded(words), change, *_drawings(drawn))
+        )
+    return table((*header, "drawing score", "answer as drawn", "reflect"), rows)
+
+
+def by_type(comparison: Comparison) -> list[str]:
+    """A table with a row for each group of a benchmark, and how many are better than guessing."""
+    words, drawn = _summaries(comparison)
+    rows, is_above = [], []
+    for name, group in drawn["groups"].items():
+        guessing = group["guessing"]
+        if guessing is not None:
+            is_above.append(group["ci95"][0] > guessing)
+        other = words["groups"].get(name)
+        verdict = "" if guessing is None else "yes" if is_above[-1] else "not shown"
+        in_words = _ranged(other) if other else ""
+        cells = (name.partition("=")[2], str(group["num"]), score_text(guessing), _ranged(group), in_words, verdict)
+        rows.append(cells)
+    header = ("", "samples", "by guessing", "drawn", "in words", "drawn better than guessing")
+    sentence = f"Drawn, {sum(is_above)} of {len(is_above)} are better than guessing with 95 % confidence."
+    return [*table(header, rows), "", sentence]
+
+
+def _types(comparison: Comparison) -> dict[str, tuple[Summary, Summary]]:
+    """Group: (drawn, in words)."""
+    words, drawn = _summaries(comparison)
+    return {
+        name.partition("=")[2]: (group, words["groups"][name])
+        for name, group in drawn["groups"].items()
+        if name in words["groups"]
+    }
+
+
+def _summaries(comparison: Comparison) -> tuple[Summary, Summary]:
+    words, drawn = (run["summary"] for run in comparison["runs"])
+    return words, drawn
+
+
+def _name(comparison: Comparison) -> str:
+    return str(comparison["benchmark"])
+
+
+def _ranged(estimate: Summary) -> str:
+    low, high = map(score_text, estimate["ci95"])
+    return f"{score_text(estimate['score'])} ({low} to {high})"
+
+
+def _seeded(summary: Summary) -> str:
+    spread = summary.get("seed_spread")
+    return _ranged(summary) + ("" if spread is None else f" +- {score_text(spread)}")
+
+
+def _drawings(summary: Summary) -> tuple[str, str, str]:
+    return (
+        score_text(summary["drawing_score"]),
+        rate_text(summary["drawing_agreement"]) if summary["drawing_agreement"] is not None else "",
+        rate_text(summary["reflection_rate"]),
+    )
+
+
+def _origin(comparisons: Sequence[Comparison]) -> list[str]:
+    drawn = _summaries(comparisons[0])[1]
+    seeds = ", ".join(drawn.get("seeds", {}) or [str(drawn["seed"])])
+    return [
+        f"`vilasr eval BENCHMARK --seeds {seeds.replace(' ', '')} --max-tokens {MAX_TOKENS}`, with and without "
+        f"`--no-drawing`, greedy, seeds {seeds}; version {drawn['version']}. In brackets the 95 % interval over "
+        "samples, after +- the standard deviation between seeds; drawn and in words are paired sample by sample. "
+        "Guessing: any option, or of numbers the best constant. Answer as drawn: it is what the last drawing shows."
+    ]
+
+
+if __name__ == "__main__":
+    main()

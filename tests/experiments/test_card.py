@@ -1,0 +1,94 @@
+"""What the embedded model can do, measured and told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vilasr.errors import InputError
+from vilasr.experiments.card import by_type, measure, overview, write_card, write_page
+
+
+def estimate(score, low, high, guessing, num=100):
+    return {"score": score, "ci95": [low, high], "guessing": guessing, "num": num}
+
+
+def summary(score, groups, **other):
+    told = {"drawing_score": None, "drawing_agreement": None, "reflection_rate": 0.0, "version": "1.0", "seed": 0}
+    return estimate(score, score - 5, score + 5, 40.0, 200) | {"groups": groups} | told | other
+
+
+@pytest.fixture
+def comparison():
+    words = summary(50.0, {"question=side": estimate(55.0, 45.0, 65.0, 50.0)})
+    groups = {
+        "question=side": estimate(75.0, 66.0, 83.0, 50.0),
+        "question=depth": estimate(31.0, 25.0, 37.0, 30.0),
+        "question=free": estimate(20.0, 12.0, 28.0, None),
+    }
+    seeds = {"0": 59.0, "1": 61.0}
+    drawn = summary(60.0, groups, drawing_score=72.5, seeds=seeds, seed_spread=1.4142, reflection_rate=0.031)
+    difference = {"score": 10.0, "ci95": [4.0, 16.0]}
+    runs = [
+        {"name": "w", "summary": words, "difference": None},
+        {"name": "d", "summary": drawn, "difference": difference},
+    ]
+    return {"benchmark": "static", "runs": runs}
+
+
+def test_the_overview_has_drawn_and_words_beside_each_other_and_their_paired_difference(comparison):
+    row = overview([comparison])[2]
+    assert row == (
+        "| `static` | 200 | 40.0 | 60.0 (55.0 to 65.0) +- 1.4 | 50.0 (45.0 to 55.0) | +10.0 (+4.0 to +16.0) | 72.5 |  "
+        "| 3.1 % |"
+    )
+
+
+def test_a_type_is_better_than_guessing_where_its_whole_interval_is(comparison):
+    lines = by_type(comparison)
+    assert lines[2].endswith("| 75.0 (66.0 to 83.0) | 55.0 (45.0 to 65.0) | yes |")
+    assert lines[3].endswith("| 31.0 (25.0 to 37.0) |  | not shown |")
+    assert lines[4].endswith("| unknown | 20.0 (12.0 to 28.0) |  |  |")
+    assert lines[-1] == "Drawn, 1 of 2 are better than guessing with 95 % confidence."
+
+
+def test_the_card_keeps_its_words_and_gets_a_new_table(comparison, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text("# nano\n<!-- measured -->\nold\n<!-- end -->\nLimits\n")
+    write_card([comparison], card)
+    text = card.read_text()
+    assert text.startswith("# nano\n<!-- measured -->\n")
+    assert text.endswith("<!-- end -->\nLimits\n")
+    assert "old" not in text
+    assert "| `static` | 200 |" in text
+    write_card([comparison], card)
+    assert card.read_text() == text
+
+
+def test_a_card_without_a_place_for_the_table_is_refused(comparison, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text("# nano\n")
+    with pytest.raises(InputError, match="measured"):
+        write_card([comparison], card)
+    assert card.read_text() == "# nano\n"
+
+
+def test_the_embedded_model_is_measured_once_drawn_and_in_words(tmp_path):
+    def run():
+        return [*measure("nano", tmp_path, num_items={"maze": 2}, seeds=(0, 1))]
+
+    (made,) = run()
+    words, drawn = (each["summary"] for each in made["runs"])
+    assert (words["drawing"], drawn["drawing"]) == (False, True)
+    assert words["num"] == drawn["num"] == made["runs"][1]["difference"]["num_shared"] == 4
+    assert drawn["guessing"] == 25.0
+    written = (tmp_path / "maze" / "rollouts.html", tmp_path / "maze" / "seed-1" / "summary.json")
+    times = [path.stat().st_mtime_ns for path in written if path.exists()]
+    assert times
+    assert run() == [json.loads((tmp_path / "maze.json").read_text())]
+    assert times == [path.stat().st_mtime_ns for path in written if path.exists()]
+    page = tmp_path / "nano.md"
+    write_page([made], page)
+    assert "## maze" in page.read_text()
+    assert (tmp_path / "nano.png").exists() == ("![" in page.read_text())
