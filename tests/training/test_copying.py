@@ -125,14 +125,14 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
     batch = hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)])
     found = guidance.taps(batch)
     sizes = {name: len(group) for name, group in found.items()}
-    assert sizes == {"looking": 1, "looking_back": 3, "moves": 1, "answers": 1, "copying": 1}
-    for group, mass in zip(found.values(), ([-1.0], [-2.0, -3.0, -4.0], [-6.0], [-7.0], [-5.0]), strict=True):
+    assert sizes == {"looking": 1, "looking_back": 3, "moves": 1, "nexts": 1, "answers": 1, "copying": 1}
+    for group, mass in zip(found.values(), ([-1.0], [-2.0, -3.0, -4.0], [-6.0], [-8.0], [-7.0], [-5.0]), strict=True):
         for tap, value in zip(group, mass, strict=True):
             tap.log_mass = torch.full((3, 2), value)
     total, metrics = guidance.loss(found, batch, torch.zeros(int(batch.loss_mask.sum())))
-    masses = {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "answers": 7.0, "copying": 5.0}
+    masses = {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "nexts": 8.0, "answers": 7.0, "copying": 5.0}
     assert metrics == masses | {"concluding": 0.0}
-    assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 7 + 5)
+    assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 8 + 7 + 5)
 
 
 def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):
@@ -156,6 +156,21 @@ def test_the_end_of_a_line_looks_at_the_direction_of_its_move():
     assert (moves.layer, moves.heads) == (3, slice(4, 6))
 
 
+def test_a_turn_that_goes_on_looks_at_the_label_of_the_last_mark_and_its_number_has_a_loss_of_its_own():
+    text = 'Next 1 up, 2 up. [5, 6], "label": "1"} [5, 4], "label": "2"} Next 3 up'
+    chat = ChatTokens(train_tokenizer(["Next 1 up. "] * 40 + [', "label": "3"}'] * 40, num_merges=40))
+    ids, mask = said(chat, 1, text)
+    words = [chat.text([token]) for token in ids]
+    first, second = (place for place, word in enumerate(words) if word.endswith("Next "))
+    last_label = max(place for place, word in enumerate(words) if word == "2")
+    batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
+    reader = CopyReader(chat, vocab_size=chat.num_tokens)
+    nexts = reader.taps(batch, early_layer=1, late_layer=4)[4]
+    assert looks(nexts) == [(0, second, [last_label])]  # nothing is drawn before the first
+    assert (nexts.layer, nexts.heads) == (3, slice(4, 6))
+    assert reader.concluded(batch).nonzero().tolist() == [[0, first + 1], [0, second + 1]]
+
+
 def concluding_chat():
     """A tokenizer in which "B.</think>" is one token."""
     endings = [f"{letter}.</think>" for letter in "ABCDE"]
@@ -172,6 +187,7 @@ def test_the_concluded_letter_has_a_loss_of_its_own(nano_folder, tmp_path):
     model = SimpleNamespace(config=SimpleNamespace(text_config=text))
     config = sft_config(nano_folder, tmp_path, steps=1, copying=CopyingSection(concluding=0.5))
     guidance = Guidance(config, SimpleNamespace(model=model, chat=chat))
+    assert guidance.taps(batch) == {}  # it reads no attention
     logprobs = torch.full((int(batch.loss_mask.sum()),), -1.0)
     logprobs[-1] = -3.0
     total, metrics = guidance.loss({}, batch, logprobs)
@@ -184,6 +200,6 @@ def test_a_concluded_letter_looks_at_the_last_number_of_its_place():
     words = [chat.text([token]) for token in ids]
     letter = words.index("B.</think>")
     batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
-    answers = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[4]
+    answers = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[5]
     assert looks(answers) == [(0, letter - 1, [words.index("8")])]
     assert (answers.layer, answers.heads) == (4, slice(4, 6))

@@ -1,9 +1,10 @@
 """A second auxiliary loss for a model trained from nothing: what stands in the text, it should look up, not guess.
 
 Two kinds of heads make copying possible (the "induction" pair of Olsson et al. 2022), and a small model can take
-thousands of steps to find them. Both are told what to do, as in `vilasr.training.pointing`: in an early layer, one head
-looks at the token before and one at the token two before; in a later layer, heads look wherever the number that comes
-next already stands in the text, or where the move with the present number says its direction. Words for things and
+thousands of steps to find them. Both are told what to do, as in `vilasr.training.pointing`: in an early layer, three
+heads look one, two and three tokens back; in a late layer, heads look wherever the number that comes next already
+stands in the text, or at the place of the letter that is concluded; in the layer before that, where the move with the
+present number says its direction, or at the last mark that was drawn, while the next one is named. Words for things and
 colours are copied like numbers: out of the question, and into the label of a box.
 """
 
@@ -44,6 +45,8 @@ class CopyReader:
         self._kind = torch.zeros(vocab_size, dtype=torch.long)
         self._opens_end = torch.zeros(vocab_size, dtype=torch.bool)
         self._opens_answer = torch.zeros(vocab_size, dtype=torch.bool)
+        self._opens_label = torch.zeros(vocab_size, dtype=torch.bool)
+        self._opens_next = torch.zeros(vocab_size, dtype=torch.bool)
         self._concludes = torch.zeros(vocab_size, dtype=torch.bool)
         self._place_letter = torch.zeros(vocab_size, dtype=torch.long)
         self._answer_letter = torch.zeros(vocab_size, dtype=torch.long)
@@ -51,6 +54,8 @@ class CopyReader:
             text = chat.text([token])
             self._opens_end[token] = text.endswith('"end_point_2d": [')
             self._opens_answer[token] = text.endswith("<answer>")
+            self._opens_label[token] = text.endswith('"label": "')
+            self._opens_next[token] = text.endswith("Next ")
             self._concludes[token] = text.endswith(" is ")
             if place := _PLACE.search(text):
                 self._place_letter[token] = ord(place[1])
@@ -64,10 +69,11 @@ class CopyReader:
                 self._kind[token] = DIRECTIONS.index(found[1]) + 1
 
     def taps(self, batch: Batch, *, early_layer: int, late_layer: int) -> tuple[SpanTap, ...]:
-        """What to look at: one, two and three tokens back; the move that a line draws; the place of the answer; copies.
+        """What to look at: one, two and three tokens back; the move that a line draws; the last mark before the next;
+        the place of the answer; copies.
 
-        Heads 0 to 2 of the early layer, heads 4 and 5 of the layer before the late one, heads 4 and 5 of the late one,
-        heads 2 and 3 of the late one.
+        Heads 0 to 2 of the early layer, heads 4 and 5 of the layer before the late one (two taps), heads 4 and 5 of the
+        late one, heads 2 and 3 of the late one.
         """
         ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
         kinds = self._kind[ids]
@@ -98,13 +104,15 @@ class CopyReader:
             targets=same[known],
         )
         moves = self._moves(ids, loss_mask, kinds, layer=late_layer - 1)
-        return (*back, moves, self._answers(ids, loss_mask, layer=late_layer), copies)
+        nexts = self._nexts(ids, loss_mask, kinds, layer=late_layer - 1)
+        return (*back, moves, nexts, self._answers(ids, loss_mask, layer=late_layer), copies)
 
     def concluded(self, batch: Batch) -> torch.Tensor:
-        """bool [B, L]: the trained tokens that conclude a letter, the "B." of "That is B.", and those that answer."""
+        """bool [B, L]: the trained tokens on which all else depends: those that conclude a letter, the "B." of "That is
+        B.", those that answer, and the number with which a turn goes on, the "16" of "Next 16 up"."""
         ids, loss_mask = batch.ids.cpu(), batch.loss_mask.cpu()
         found = self._concluded(ids, loss_mask)
-        found[:, 1:] |= self._opens_answer[ids[:, :-1]] & loss_mask[:, 1:]
+        found[:, 1:] |= (self._opens_answer | self._opens_next)[ids[:, :-1]] & loss_mask[:, 1:]
         return found
 
     def _concluded(self, ids: torch.Tensor, loss_mask: torch.Tensor) -> torch.Tensor:
@@ -124,6 +132,17 @@ class CopyReader:
         return SpanTap(
             layer=layer, heads=slice(4, 6), rows=rows[known], queries=places[known] - 1, targets=targets[known]
         )
+
+    def _nexts(self, ids: torch.Tensor, loss_mask: torch.Tensor, kinds: torch.Tensor, *, layer: int) -> SpanTap:
+        """While the next move is numbered ("Next 16"), look at the label of the last mark, "15"."""
+        rows, queries = (self._opens_next[ids] & loss_mask).nonzero().unbind(1)
+        labels = torch.zeros_like(loss_mask)
+        labels[:, 1:] = self._opens_label[ids[:, :-1]] & (kinds[:, 1:] > len(DIRECTIONS))
+        places = torch.arange(ids.shape[1])
+        last = (labels[rows] & (places < queries[:, None])).mul(places + 1).amax(1) - 1
+        targets = places == last[:, None]
+        known = last >= 0
+        return SpanTap(layer=layer, heads=slice(4, 6), rows=rows[known], queries=queries[known], targets=targets[known])
 
     def _moves(self, ids: torch.Tensor, loss_mask: torch.Tensor, kinds: torch.Tensor, *, layer: int) -> SpanTap:
         """While the end of a line is written, look at the direction of the move that the line is labelled with.

@@ -57,12 +57,13 @@ class Guidance:
         if self._points is not None:
             pointing = self._pointing
             taps["looking"] = (self._points.tap(batch, layer=pointing.layer, num_heads=pointing.num_heads),)
-        if self._copies is not None:
-            copying = self._copying
-            *back, moves, answers, copies = self._copies.taps(
+        copying = self._copying
+        if self._copies is not None and copying.weight:
+            *back, moves, nexts, answers, copies = self._copies.taps(
                 batch, early_layer=copying.early_layer, late_layer=copying.late_layer
             )
-            taps |= {"looking_back": back, "moves": (moves,), "answers": (answers,), "copying": (copies,)}
+            taps |= {"looking_back": back, "moves": (moves,), "nexts": (nexts,), "answers": (answers,)}
+            taps["copying"] = (copies,)
         return taps
 
     def loss(
@@ -78,6 +79,7 @@ class Guidance:
             "looking": self._pointing.weight,
             "looking_back": copying,
             "moves": copying,
+            "nexts": copying,
             "answers": copying,
             "copying": copying,
             "concluding": self._copying.concluding,
