@@ -11,7 +11,7 @@ import vilasr
 
 PACKAGE = Path(vilasr.__file__).parent
 LAYERS = [
-    {"errors", "plurals", "types"},
+    {"errors", "files", "plurals", "types"},
     {"drawing"},
     {"protocol", "viewer"},
     {"env"},

@@ -24,6 +24,8 @@ Size = tuple[int, int]
 """(width, height) in pixels."""
 Json = Any
 """A value that `json.dumps` takes: the metadata of samples and rollouts."""
+RolloutKey = tuple[str, int]
+"""(sample id, sibling): what a rollout is known by."""
 
 
 # --- the problem ------------------------------------------------------------------------------------------------------
@@ -261,6 +263,10 @@ class Rollout:
     turns: tuple[Turn, ...]
     grids: tuple[tuple[int, int, int], ...] = ()
     seconds: float = 0.0
+
+    @property
+    def key(self) -> RolloutKey:
+        return self.sample.id, self.sibling
 
     @property
     def answer(self) -> str | None:

@@ -164,10 +164,14 @@ def test_a_notebook_with_a_running_loop_can_ask():
     assert asyncio.run(notebook()) == 7
 
 
+def test_a_users_question_may_take_twenty_turns_whatever_the_model():
+    assert solve_with(["<think>Hm.</think>"] * 30, limits=Limits(max_errors=40)).num_turns == 20
+
+
 def test_the_policy_decides_what_nobody_asked_for():
-    opened = OpenedPolicy(policy=ScriptedPolicy([ANSWER]), max_context_tokens=4096, max_turns=20)
+    opened = OpenedPolicy(policy=ScriptedPolicy([ANSWER]), max_context_tokens=4096)
     config = episode_config(opened)
-    assert (config.protocol.name, config.limits.max_context_tokens, config.limits.max_turns) == ("compact", 4096, 20)
+    assert (config.protocol.name, config.limits.max_context_tokens, config.limits.max_turns) == ("compact", 4096, None)
     config = episode_config(opened, protocol="json", system_prompt="Look.", limits=Limits(max_turns=3))
     assert (config.protocol.system, config.protocol.system_plain) == ("Look.", "Look.")
     assert (config.protocol.name, config.limits.max_turns) == ("json", 3)

@@ -128,6 +128,7 @@ def test_guessing_stands_beside_the_scores_and_as_a_line_in_their_bars():
     rows += [facts(2, 1.0, groups=("question=order",), guess=four), facts(3, None, groups=("question=order",))]
     made = make_summary(rows)
     assert [made["groups"][f"question={name}"]["guessing"] for name in ("side", "order")] == [50.0, 25.0]
+    assert made["groups"]["question=side"]["answers"] == "choice"
     assert made["guessing"] == pytest.approx((50 + 50 + 25) / 3, abs=1e-3)
     assert "| order | 100.0 | 0.0 to 100.0 for want of samples | 25.0 | 1 |" in render_markdown(made)
     assert 'class="guessing" x1="25.00"' in render_html(made)
@@ -143,6 +144,13 @@ def test_each_group_of_numbers_has_its_own_best_constant():
     made = make_summary(rows)
     assert made["groups"]["question=count"]["guessing"] == 70.0  # 2, 2 and half of 4, which passes one threshold
     assert made["guessing"] == pytest.approx((3 * 70 + 2 * 100) / 5)
+
+
+def test_the_share_of_marks_that_are_true_is_that_of_all_graded_marks():
+    made = make_summary([facts(0, 1.0, num_graded=8, num_valid=8), facts(1, 0.0, num_graded=2, num_valid=1)])
+    assert made["valid_marks"] == 0.9  # of ten, not the mean of 1 and a half
+    assert "| marks that are true of the world | 90.0 % |" in render_markdown(made)
+    assert make_summary([facts(0, 1.0)])["valid_marks"] is None
 
 
 def test_what_guessing_is_not_defined_for_has_none():

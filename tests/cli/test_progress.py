@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vilasr.cli import progress
 from vilasr.cli.progress import Progress
-from vilasr.cli.run_file import Tally
+from vilasr.cli.tally import Tally
 from vilasr.types import AnswerType, Rollout, Sample, Status, Turn
 
 

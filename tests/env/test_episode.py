@@ -290,8 +290,8 @@ def test_an_only_turn_is_announced_in_the_prompt():
     assert user.parts[-1].text == "\nWhere?\nAnswer with a letter.\nNo more drawing. Answer now."
 
 
-@pytest.mark.parametrize(("task", "num"), [("test", 10), ("maze", 20)])
-def test_turns_default_to_ten_and_for_mazes_to_twenty(task, num):
+@pytest.mark.parametrize(("task", "num"), [("test", 10), ("maze", 20), ("ask", 20)])
+def test_turns_default_to_ten_and_for_mazes_and_questions_of_a_user_to_twenty(task, num):
     episode = make(task=task)
     turns = [draw(box(i, 2, i + 5, 7)) for i in range(num)]
     assert not play(episode, *turns[:-1]).done

@@ -10,12 +10,19 @@ from vilasr.errors import InputError
 from vilasr.experiments.card import by_type, measure, overview, write_card, write_page
 
 
-def estimate(score, low, high, guessing, num=100):
-    return {"score": score, "ci95": [low, high], "guessing": guessing, "num": num}
+def estimate(score, low, high, guessing, num=100, answers="choice"):
+    return {"score": score, "ci95": [low, high], "guessing": guessing, "num": num, "answers": answers}
 
 
 def summary(score, groups, **other):
-    told = {"drawing_score": None, "drawing_agreement": None, "reflection_rate": 0.0, "version": "1.0", "seed": 0}
+    told = {
+        "drawing_score": None,
+        "valid_marks": None,
+        "drawing_agreement": None,
+        "reflection_rate": 0.0,
+        "version": "1.0",
+        "seed": 0,
+    }
     return estimate(score, score - 5, score + 5, 40.0, 200) | {"groups": groups} | told | other
 
 
@@ -24,11 +31,13 @@ def comparison():
     words = summary(50.0, {"question=side": estimate(55.0, 45.0, 65.0, 50.0)})
     groups = {
         "question=side": estimate(75.0, 66.0, 83.0, 50.0),
-        "question=depth": estimate(31.0, 25.0, 37.0, 30.0),
-        "question=free": estimate(20.0, 12.0, 28.0, None),
+        "question=depth": estimate(31.0, 25.0, 37.0, 30.0, answers="number"),
+        "question=free": estimate(20.0, 12.0, 28.0, None, answers="other"),
     }
     seeds = {"0": 59.0, "1": 61.0}
-    drawn = summary(60.0, groups, drawing_score=72.5, seeds=seeds, seed_spread=1.4142, reflection_rate=0.031)
+    drawn = summary(
+        60.0, groups, drawing_score=72.5, valid_marks=0.932, seeds=seeds, seed_spread=1.4142, reflection_rate=0.031
+    )
     difference = {"score": 10.0, "ci95": [4.0, 16.0]}
     runs = [
         {"name": "w", "summary": words, "difference": None},
@@ -40,8 +49,8 @@ def comparison():
 def test_the_overview_has_drawn_and_words_beside_each_other_and_their_paired_difference(comparison):
     row = overview([comparison])[2]
     assert row == (
-        "| `static` | 200 | 40.0 | 60.0 (55.0 to 65.0) +- 1.4 | 50.0 (45.0 to 55.0) | +10.0 (+4.0 to +16.0) | 72.5 |  "
-        "| 3.1 % |"
+        "| `static` | 200 | 40.0 | 60.0 (55.0 to 65.0) +- 1.4 | 50.0 (45.0 to 55.0) | +10.0 (+4.0 to +16.0) | 72.5 "
+        "| 93.2 % |  | 3.1 % |"
     )
 
 
@@ -50,7 +59,10 @@ def test_a_type_is_better_than_guessing_where_its_whole_interval_is(comparison):
     assert lines[2].endswith("| 75.0 (66.0 to 83.0) | 55.0 (45.0 to 65.0) | yes |")
     assert lines[3].endswith("| 31.0 (25.0 to 37.0) |  | not shown |")
     assert lines[4].endswith("| unknown | 20.0 (12.0 to 28.0) |  |  |")
-    assert lines[-1] == "Drawn, 1 of 2 are better than guessing with 95 % confidence."
+    assert lines[6:] == [
+        "Groups of choices: 1 of 1 are better than guessing with 95 % confidence, drawn; on average by +25.0 points.",
+        "Groups of numbers: 0 of 1 are better than guessing with 95 % confidence, drawn; on average by +1.0 points.",
+    ]
 
 
 def test_the_card_keeps_its_words_and_gets_a_new_table(comparison, tmp_path):
@@ -83,11 +95,12 @@ def test_the_embedded_model_is_measured_once_drawn_and_in_words(tmp_path):
     assert (words["drawing"], drawn["drawing"]) == (False, True)
     assert words["num"] == drawn["num"] == made["runs"][1]["difference"]["num_shared"] == 4
     assert drawn["guessing"] == 25.0
-    written = (tmp_path / "maze" / "rollouts.html", tmp_path / "maze" / "seed-1" / "summary.json")
-    times = [path.stat().st_mtime_ns for path in written if path.exists()]
-    assert times
-    assert run() == [json.loads((tmp_path / "maze.json").read_text())]
-    assert times == [path.stat().st_mtime_ns for path in written if path.exists()]
+    (of_these_weights,) = tmp_path.iterdir()
+    summaries = sorted(of_these_weights.rglob("summary.json"))
+    times = [path.stat().st_mtime_ns for path in summaries]
+    assert len(times) == 6  # drawn and in words: two seeds, and over both
+    assert run() == [json.loads((of_these_weights / "maze.json").read_text())]
+    assert times == [path.stat().st_mtime_ns for path in summaries]
     page = tmp_path / "nano.md"
     write_page([made], page)
     assert "## maze" in page.read_text()

@@ -58,7 +58,15 @@ def test_bad_input_ends_with_2_and_a_message_before_anything_is_run(study_file, 
     assert not (study_file.parent / "runs").exists()
 
 
+def test_options_are_not_abbreviated_and_a_wrong_one_ends_as_in_vilasr(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--pag"])
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "error: unrecognized arguments: --pag"
+    assert second == "Run 'python -m vilasr.experiments --help' to see what it takes."
+
+
 def test_the_page_alone_can_be_written_at_any_time(study_file, capsys):
     assert main(["--study", str(study_file), "--page"]) == 0
     assert capsys.readouterr().out == f"Written: {study_file.parent / 'results.md'}\n"
-    assert "not run yet" in (study_file.parent / "results.md").read_text()
+    assert "Nothing of this was run yet" in (study_file.parent / "results.md").read_text()

@@ -53,26 +53,32 @@ def validate(unit, *times: tuple[int, list[float]]) -> None:
     (unit.folder / "validation.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def test_before_anything_was_run_the_page_says_so_everywhere_and_lists_what_is_left(study):
+def test_before_anything_was_run_the_page_has_no_tables_of_nothing_but_the_commands_and_what_is_left(study):
     page = written(study)
     assert "0 of 11. Not to be edited" in page
-    assert row_of(page, "sft", after="## Accuracy") == ["not run yet"]
-    assert row_of(page, "sft", after="## Several attempts") == ["not run yet"] * 3
-    assert row_of(page, "grpo", after="## Reinforcement")[2] == "not run yet"
-    assert "- mazes: not run yet." in page
-    assert "- grpo: not run yet." in page
-    assert (
-        "Nothing of this was run yet. Command: `vilasr eval maze --num 4 --seed 0 --model MODEL --out FOLDER`." in page
-    )
-    assert re.findall(r"^- `(.*)", page, re.MULTILINE) == [
-        "mazes/base`: not begun",
-        "sft`, seeds 0, 1: not begun",
-        "mazes/sft`, seeds 0, 1: not begun",
-        "attempts/sft`, seeds 0, 1: not begun",
-        "grpo`, seeds 0, 1: not begun",
-        "mazes/grpo`, seeds 0, 1: not begun",
+    assert [line for line in page.splitlines() if line.startswith("| model |")] == [
+        "| model | what it is | starts from | asked | trained by | seeds done | minutes a seed |"
+    ]
+    assert "Not run yet:\n\n- Does stage 1 help? (accuracy)\n" in page
+    nothing = "Nothing of this was run yet. Command: `vilasr"
+    assert f"{nothing} eval maze --num 4 --seed 0 --model MODEL --out FOLDER`." in page
+    assert f"{nothing} train grpo CONFIG model=START out=FOLDER`." in page
+    assert page[page.index("## Not run yet") :].splitlines()[2:] == [
+        "- `mazes`, not begun: `base`, `sft` (seeds 0, 1), `grpo` (seeds 0, 1)",
+        "- training, not begun: `sft` (seeds 0, 1), `grpo` (seeds 0, 1)",
+        "- `attempts`, not begun: `sft` (seeds 0, 1)",
     ]
     assert not study.plots.exists()
+
+
+def test_a_question_is_asked_of_each_measure_once_one_of_them_has_an_answer(study_file, units):
+    asked = 'against = "base"\nmeasures = ["mazes", "attempts"]'
+    study_file.write_text(study_file.read_text().replace('against = "base"', asked))
+    finish(units["mazes/base"], "0", "0", "0", "1")
+    finish(units["mazes/sft/seed-0"], "1", "1", "0", "1")
+    page = written(load_study(study_file))
+    assert "\n- mazes: Not shown, the interval of the difference contains 0: sft - base = +50.0 points" in page
+    assert "\n- attempts: not run yet.\n" in page
 
 
 def test_the_numbers_of_the_tables_by_hand(study, units):
@@ -98,7 +104,8 @@ def test_what_some_seeds_are_missing_of_is_told(study, units):
     page = written(study)
     assert row_of(page, "sft", after="## Accuracy")[0].endswith(", seed 1 only")
     assert "So far seed 1 only." in page
-    assert "- `mazes/sft`, seed 0: not begun" in page
+    assert "- `mazes`, not begun: `base`" not in page
+    assert "- `mazes`, not begun: `sft` (seed 0), `grpo` (seeds 0, 1)\n" in page
 
 
 def test_pass_at_k_by_hand(study, units):

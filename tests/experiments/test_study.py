@@ -164,6 +164,17 @@ def test_a_start_that_is_not_there_is_told_with_the_command_that_makes_it(study_
         ('against = "base"', 'against = "base"\nmetric = "accurracy"', "metric: expected one of accuracy, reflection"),
         ('name = "base"', 'name = "../base"', r"models.0.name"),
         ("seeds = [0, 1]", "seeds = []", "seeds"),
+        (
+            'benchmark = "maze"',
+            'benchmark = "vsi"',
+            "evaluation mazes: expected a benchmark whose items are generated, one of maze, maze-ood, .*; got 'vsi'",
+        ),
+        (
+            "num = 4",
+            'num = 4\noptions = ["--data", "mazes"]',
+            "evaluation mazes: expected items that are generated, so no --data; got --data mazes",
+        ),
+        ("num = 4", 'num = 4\noptions = ["--data=mazes"]', "so no --data; got --data=mazes"),
     ],
 )
 def test_a_wrong_study_is_refused_with_what_is_wrong(study_file, old, new, message):

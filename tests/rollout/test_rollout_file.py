@@ -224,7 +224,9 @@ def test_an_existing_file_is_never_overwritten(tmp_path):
     path = tmp_path / "r.jsonl"
     write(path, make_rollout())
     before = path.read_bytes()
-    with pytest.raises(InputError, match="Give --resume to go on with it, or another path"):
+    with pytest.raises(
+        InputError, match=r"a new file; got one that exists\. Resume to go on with it, or write to another path"
+    ):
         RolloutWriter(path, make_header())
     assert path.read_bytes() == before
 
@@ -301,6 +303,11 @@ def test_a_full_disk_leaves_no_partial_line(tmp_path, monkeypatch):
         writer._file = real
         writer.append(make_rollout("c"))
     assert ids(path) == ["a", "c"]
+
+
+def test_a_disk_that_is_full_before_the_first_line_is_told_as_such(tmp_path, files_limited_to):
+    with files_limited_to(10), pytest.raises(InputError, match=r"r\.jsonl"):
+        RolloutWriter(tmp_path / "r.jsonl", make_header())
 
 
 def test_a_disk_that_stays_full_is_told_once_and_the_file_ends_with_the_last_whole_line(tmp_path, files_limited_to):

@@ -15,7 +15,7 @@ import asyncio, sys
 from PIL import Image
 from vilasr.env import EpisodeConfig
 from vilasr.policies.scripted import ScriptedPolicy
-from vilasr.rollout import RolloutWriter, as_json, new_header, run_rollouts
+from vilasr.rollout import RolloutWriter, new_header, run_rollouts
 from vilasr.types import Sample, SamplingParams
 
 config = EpisodeConfig()

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
-from vilasr.training import checkpoint
+from vilasr.policies.transformers.model import save_model
 from vilasr.training.checkpoint import (
     checkpoints,
     flatten_optimizer,
@@ -27,8 +27,6 @@ from vilasr.training.checkpoint import (
     newest_checkpoint,
     restore_optimizer,
     save_atomically,
-    save_checkpoint,
-    save_final,
     write_checkpoint,
     write_final,
 )
@@ -50,7 +48,8 @@ def weights(*shapes):
 
 def save(nano, out, step, *, keep=2):
     optimizer = stepped_optimizer([nano.model.model.visual.merger.norm.weight], steps=1, lr=0.0)
-    return save_checkpoint(out, step, nano, optimizer, state={"config": {"a": 1}}, keep=keep)
+    moments = flatten_optimizer(optimizer)
+    return write_checkpoint(out, step, partial(save_model, nano), moments, state={"config": {"a": 1}}, keep=keep)
 
 
 def test_a_checkpoint_loads_with_the_very_weights_and_says_its_step(nano, tmp_path):
@@ -215,34 +214,72 @@ def test_a_damaged_checkpoint_never_pushes_out_those_that_can_be_read(nano, tmp_
     assert [path.name for path in checkpoints(tmp_path)] == ["000003"]
 
 
+FULL = r"room on the disk; got no space left on device\. Make room, then give .*goes on from"
+CLOSED = r"a place that can be written; got permission denied\. Make it writable, then give .*goes on from"
+
+
 @pytest.mark.parametrize(
-    "error",
-    [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("I/O error: No space left on device")],
-    ids=["from the system", "from safetensors"],
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), FULL),
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), FULL),
+        (PermissionError(errno.EACCES, "Permission denied"), CLOSED),
+        (SafetensorError('I/O error: Permission denied (os error 13) at path "/x"'), CLOSED),
+        (SafetensorError("cut off"), r"a place that can be written; got cut off\. Make it writable"),
+    ],
+    ids=["full", "full, says safetensors", "closed", "closed, says safetensors", "unknown"],
 )
-def test_a_full_disk_says_so_and_leaves_the_last_checkpoint_as_it_was(nano, tmp_path, monkeypatch, error):
+def test_a_failure_to_write_says_what_to_do_and_leaves_the_last_checkpoint(nano, tmp_path, error, message):
     last = save(nano, tmp_path, 1)
 
-    def full(*_, **__):
+    def fail(folder):
+        folder.mkdir(parents=True)
         raise error
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
-    with pytest.raises(InputError, match=r"000002: expected a disk .* has room; got .*No space left.*goes on from"):
-        save(nano, tmp_path, 2)
+    with pytest.raises(InputError, match=f"000002: expected {message}"):
+        write_checkpoint(tmp_path, 2, fail, {}, state={}, keep=2)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["000001"]
     assert checkpoints(tmp_path) == [last]
     load_model(last)
     load_file(last / "optimizer.safetensors")
 
-    with pytest.raises(InputError, match=r"state\.safetensors: expected a disk"):
-        save_atomically(tmp_path / "state.safetensors", {}, {})
+
+def test_on_a_full_disk_no_file_takes_the_place_of_a_whole_one(nano, tmp_path, files_limited_to):
+    last, path = save(nano, tmp_path, 1), tmp_path / "state.safetensors"
+    save_atomically(path, {"weight": torch.zeros(3)}, {"step": "1"})
+    before = path.read_bytes()
+    with files_limited_to(10_000):
+        with pytest.raises(InputError, match=r"state\.safetensors: expected room on the disk; got file too large"):
+            save_atomically(path, {"weight": torch.zeros(9999)}, {"step": "2"})
+        with pytest.raises(InputError, match=r"000002: expected room on the disk; got file too large"):
+            save(nano, tmp_path, 2)
+    assert path.read_bytes() == before
+    assert [*tmp_path.glob(".*")] == []
+    assert newest_checkpoint(tmp_path) == last
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_whoever_may_read_what_the_user_writes_may_read_the_weights(tmp_path, mask, mode):
+    """safetensors makes files for their owner alone; a server in a container is another user."""
+    before = os.umask(mask)
+    try:
+        saved = write_small_checkpoint(tmp_path, 1, value=1)
+        write_final(tmp_path / "model", partial(write_small, value=1))
+        save_atomically(tmp_path / "model" / "state.safetensors", {"weight": torch.zeros(3)})
+    finally:
+        os.umask(before)
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for folder in (saved, tmp_path / "model") for path in folder.iterdir()
+    }
+    assert {"model.safetensors", "optimizer.safetensors", "state.json", "state.safetensors"} < modes.keys()
+    assert set(modes.values()) == {mode}
 
 
 def test_a_final_model_replaces_an_older_one_and_carries_no_run_state(nano, tmp_path):
     loaded = load_model(save(nano, tmp_path, 1))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "left.over").write_text("old")
-    save_final(loaded, tmp_path / "model")
+    write_final(tmp_path / "model", partial(save_model, loaded))
     names = {path.name for path in (tmp_path / "model").iterdir()}
     assert names >= {"model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json", "vilasr.json"}
     assert not names & {"state.json", "optimizer.safetensors", "left.over"}

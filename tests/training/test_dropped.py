@@ -56,7 +56,10 @@ def test_a_demonstration_that_is_too_long_gives_its_place_to_another(nano):
     samples = [load(index) for index in range(12)]
     assert [sample.dropped for sample in samples] == ["too_long" if n > sorted(lengths)[6] else "" for n in lengths]
     assert max(map(len, samples)) <= sorted(lengths)[6]
-    with pytest.raises(InputError, match="got 20 in a row that cannot: too_long"):
+    with pytest.raises(
+        InputError,
+        match=r"marks: expected a demonstration .*; got 20 that cannot, 20 of them too_long\. Raise data\.max_tokens",
+    ):
         stream(nano, tasks=[source], max_tokens=5)(0)
 
 

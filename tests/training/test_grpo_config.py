@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from vilasr.data import DatasetInfo, write_dataset
 from vilasr.errors import InputError
 from vilasr.tasks import task_named
 from vilasr.training.config import load_config
-from vilasr.training.grpo_config import GrpoConfig, PromptSection
+from vilasr.training.grpo_config import GrpoConfig
 from vilasr.training.grpo_prompts import held_out, open_prompts
+from vilasr.training.prompt_config import PromptSection
 
 MARKS = {"task": "marks", "options": {"num": "1"}}
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -56,7 +58,7 @@ def test_every_shipped_config_loads(path):
         ({"concurrency": 1}, "concurrency from num_siblings"),
         ({"num_siblings": 1}, "greater than 1"),
         ({"temperature": 0}, "greater than 0"),
-        ({"prompts": {}}, "give either tasks or data"),
+        ({"prompts": {}}, "give either prompts.tasks or prompts.data"),
         (
             {"prompts": {"data": "x"}, "validation": {"every": 1}},
             "validation needs validation.tasks or",
@@ -125,6 +127,19 @@ def test_an_unknown_task_is_refused():
         open_prompts(PromptSection.model_validate({"tasks": [{"task": "chess"}]}), batch_size=1)
 
 
+def test_the_split_that_models_are_evaluated_on_is_refused(tmp_path):
+    test = {**MARKS, "split": "test"}
+    for section in ({"prompts": {"tasks": [test]}}, {"validation": {"every": 1, "tasks": [test]}}):
+        with pytest.raises(ValidationError, match="'train' or 'validation', since models are evaluated on 'test'"):
+            config_with(**section)
+    folder = dataset(tmp_path, split="test")
+    refusal = r'with; got the split "test", which is for evaluation alone\. Make others: vilasr generate marks'
+    with pytest.raises(InputError, match=refusal):
+        open_prompts(PromptSection(data=folder), batch_size=1)
+    with pytest.raises(InputError, match=refusal):
+        held_out(config_with(validation={"every": 1, "data": folder}))
+
+
 # --- validation -------------------------------------------------------------------------------------------------------
 
 
@@ -139,23 +154,23 @@ def test_validation_takes_the_tasks_of_the_prompts_from_another_split():
     "tasks", [[MARKS], [{**MARKS, "options": {"num": "2"}}]], ids=["same samples", "same worlds, other options"]
 )
 def test_validation_on_the_stream_that_is_trained_on_is_refused(tasks):
-    with pytest.raises(InputError, match="got both of task marks, split train, seed 0"):
+    with pytest.raises(InputError, match="got 1 that are, marks/train/0 first"):
         held_out(config_with(validation={"every": 1, "tasks": tasks}))
     assert held_out(config_with(validation={"every": 1, "tasks": tasks, "seed": 1, "num": 1}))
 
 
 def test_validation_on_the_folder_that_is_trained_on_is_refused(tmp_path):
     folder = dataset(tmp_path / "a")
-    with pytest.raises(InputError, match="got both of task marks, split train, seed 3"):
+    with pytest.raises(InputError, match="got 1 that are, marks/train/3 first"):
         held_out(config_with(prompts={"data": folder}, validation={"every": 1, "data": folder}))
-    with pytest.raises(InputError, match="got both of task marks, split train, seed 3"):
+    with pytest.raises(InputError, match="got 1 that are, marks/train/3 first"):
         held_out(config_with(prompts={"tasks": [MARKS], "seed": 3}, validation={"every": 1, "data": folder}))
 
 
 def test_rows_with_the_same_content_are_refused_whatever_they_are_called(tmp_path):
     ours = dataset(tmp_path / "ours", num=3)
-    info = DatasetInfo(name="copy", task="copied", version=1, split="test", seed=0, num=1)
-    row = task_named("marks").generate("train", 2, 3, {"num": "1"})
+    info = DatasetInfo(name="copy", task="copied", version=1, split="train", seed=0, num=1)
+    row = replace(task_named("marks").generate("train", 2, 3, {"num": "1"}), id="copied/1")
     write_dataset(tmp_path / "copy", info, lambda index: row)
-    with pytest.raises(InputError, match=r"got the row 'marks/train/3/2.*' of .*ours in both\. Give"):
+    with pytest.raises(InputError, match=r"got 1 that are, marks/train/3/2.* first\. Take split = \"valid"):
         held_out(config_with(prompts={"data": ours}, validation={"every": 1, "data": tmp_path / "copy"}))

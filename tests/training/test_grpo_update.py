@@ -153,15 +153,31 @@ def test_a_second_update_on_the_same_batch_is_clipped_against_the_policy_before_
     assert metrics["logprob_difference"] < 1e-5  # measured before the first update
 
 
-def test_a_gradient_that_is_not_finite_takes_no_step(tiny_folder):
+def test_a_gradient_that_is_not_finite_takes_no_step_and_is_counted(tiny_folder):
     learner = learner_of(tiny_folder)
     groups = groups_of(learner.loaded)
     with torch.no_grad():
         learner.model.model.language_model.norm.weight[0] = math.inf
     before = {name: weight.detach().clone() for name, weight in learner.model.named_parameters()}
     metrics = learn(learner, groups, config_with())
-    assert metrics["updates"] == 0
+    assert (metrics["updates"], metrics["skipped"]) == (0, 1)
+    assert "grad_norm" not in metrics
     assert all(torch.equal(weight, before[name]) for name, weight in learner.model.named_parameters())
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_of_two_updates_one_may_be_skipped_and_the_norm_is_that_of_the_other(tiny_folder, broken):
+    learner = learner_of(tiny_folder, lr=0.0)
+    [group, _] = groups_of(learner.loaded)
+    halves = [replace(group, examples=group.examples[:1]), replace(group, examples=group.examples[1:])]
+    config = config_with(loss=LossSection(num_updates=2))
+    norms = [learn(learner, [half], config)["grad_norm"] for half in halves]
+    halves[broken] = replace(
+        halves[broken], examples=[replace(each, advantage=math.inf) for each in halves[broken].examples]
+    )
+    metrics = learn(learner, halves, config)
+    assert (metrics["updates"], metrics["skipped"]) == (1, 1)
+    assert metrics["grad_norm"] == pytest.approx(norms[1 - broken], rel=1e-4)
 
 
 def test_groups_without_anything_to_teach_leave_the_model_alone(tiny_folder):

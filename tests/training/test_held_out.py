@@ -85,8 +85,9 @@ def test_a_task_is_apart_by_its_split_or_by_the_seed(tmp_path):
     train = MARKS.model_copy(update={"split": "train"})
     checked(tmp_path, ValidationSection(tasks=[MARKS], num=1), tasks=[train])
     checked(tmp_path, ValidationSection(tasks=[train], num=1, seed=1), tasks=[train])
+    said = "validation: expected samples that are not trained on; got 1 that are, marks/train/0 first"
     with pytest.raises(
-        InputError, match=r"validation: expected samples that are not trained on; got 1 that are, marks/train/0 first"
+        InputError, match=rf'{said}\. Take split = "validation", or another seed, for one of the two\.$'
     ):
         checked(tmp_path, ValidationSection(tasks=[train], num=1), tasks=[train])
 
@@ -112,14 +113,18 @@ def test_the_same_pictures_and_questions_under_other_names_are_refused(tmp_path)
     renamed = write_rollouts(tmp_path / "renamed" / "rollouts.jsonl", "b/1", "b/2", pictures=[3, 2])
     apart = write_rollouts(tmp_path / "apart" / "rollouts.jsonl", "c/1", "c/2", pictures=[4, 5])
     checked(tmp_path, ValidationSection(rollouts=apart, num=1), rollouts=one)
-    with pytest.raises(InputError, match=r"validation: expected samples .*; got 1 that are, a/2 first"):
+    with pytest.raises(
+        InputError,
+        match=r"validation: expected samples .*; got 1 that are, a/2 first\. Leave them out of one of the two; or, if "
+        r"they only share their names, import one under another --name\.$",
+    ):
         checked(tmp_path, ValidationSection(rollouts=renamed, num=1), rollouts=one)
 
 
 def test_a_dataset_and_rollouts_on_its_samples_under_other_names_are_not_apart(tmp_path):
     rollouts = write_rollouts(tmp_path / "rollouts.jsonl", "a/1", pictures=[7])
     copied = replace(problem(noise(7, (160, 160))), id="copied/1")
-    info = DatasetInfo(name="copied", task="copied", version=1, split="test", seed=0, num=1)
+    info = DatasetInfo(name="copied", task="copied", version=1, split="train", seed=0, num=1)
     write_dataset(tmp_path / "set", info, lambda index: copied)
     source = TaskSource(dataset=tmp_path / "set")
     with pytest.raises(InputError, match=r"got 1 that are, copied/1 first"):
@@ -127,6 +132,18 @@ def test_a_dataset_and_rollouts_on_its_samples_under_other_names_are_not_apart(t
     other = replace(copied, question="Which not?")
     write_dataset(tmp_path / "other", info, lambda index: other)
     checked(tmp_path, ValidationSection(rollouts=rollouts, num=1), tasks=[TaskSource(dataset=tmp_path / "other")])
+
+
+def test_a_dataset_is_not_apart_from_another_of_the_same_worlds(tmp_path):
+    for name, seed in (("trained", 3), ("asked otherwise", 3), ("apart", 4)):
+        info = DatasetInfo(name=name, task="marks", version=1, split="train", seed=seed, num=1)
+        write_dataset(
+            tmp_path / name, info, lambda index, name=name: replace(problem(noise(1, (9, 9))), id=name, question=name)
+        )
+    sources = {name: [TaskSource(dataset=tmp_path / name)] for name in ("trained", "asked otherwise", "apart")}
+    checked(tmp_path, ValidationSection(tasks=sources["apart"], num=1), tasks=sources["trained"])
+    with pytest.raises(InputError, match=r"got 1 that are, marks/train/3 first"):
+        checked(tmp_path, ValidationSection(tasks=sources["asked otherwise"], num=1), tasks=sources["trained"])
 
 
 def test_validation_needs_a_number_and_one_origin():

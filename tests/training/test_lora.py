@@ -161,9 +161,7 @@ def test_the_base_is_in_bfloat16_and_the_adapters_are_not_where_products_are(nan
 
 def test_frozen_parts_have_no_adapters_and_a_run_says_what_does_not_fit(nano_folder, tmp_path):
     config = sft_config(nano_folder, tmp_path, steps=1, lora=LORA, optim=OptimSection(freeze=["text"]))
-    with pytest.raises(
-        InputError, match=r"lora\.targets: expected names of linear layers in parts that are not frozen"
-    ):
+    with pytest.raises(InputError, match=r"lora\.targets: .* parts that are not frozen .* out of optim\.freeze\.$"):
         train_sft(config)
 
 

@@ -12,6 +12,7 @@ import pytest
 from vilasr.errors import InputError
 from vilasr.training.metrics import MetricsLog, plot_metrics, read_metrics
 from vilasr.training.prefetch import prefetched
+from vilasr.training.streak import Streak
 
 
 def wait_until(condition):
@@ -102,10 +103,28 @@ def test_the_log_of_a_new_run_begins_empty(tmp_path):
     assert read_metrics(tmp_path / "metrics.jsonl") == []
 
 
+def test_what_is_no_number_of_json_is_left_out(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 0, "loss": NaN}\n')  # as earlier versions wrote it
+    with closing(MetricsLog(path, first_step=1)) as log:
+        log.write(1, {"loss": float("inf"), "updates": 0.0, "scores": {"a": float("nan"), "b": 0.5}})
+    assert path.read_text() == '{"step": 0}\n{"step": 1, "updates": 0.0, "scores": {"b": 0.5}}\n'
+
+
+def test_a_warning_comes_after_so_many_in_a_row_and_again_after_as_many_more(caplog):
+    streak = Streak("%d in a row", length=3)
+    for happened in (True, True, False, *[True] * 7):
+        streak.count(happened=happened)
+    assert caplog.messages == ["3 in a row", "6 in a row"]
+
+
 def test_a_full_disk_is_told_when_the_log_is_opened(tmp_path, files_limited_to):
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(json.dumps({"step": step}) + "\n" for step in range(100)))
-    with files_limited_to(500), pytest.raises(InputError, match=r"metrics\.jsonl: expected a disk .*Make room, then"):
+    with (
+        files_limited_to(500),
+        pytest.raises(InputError, match=r"metrics\.jsonl: expected room on the disk; .*Make room, then"),
+    ):
         MetricsLog(path, first_step=100)
     assert [line["step"] for line in read_metrics(path)] == list(range(100))
 
@@ -115,7 +134,7 @@ def test_a_full_disk_is_told_when_a_line_is_written_and_not_again_at_the_end(tmp
     path.write_text('{"step": 0, "loss": 1.5}\n')
     with (
         files_limited_to(30),
-        pytest.raises(InputError, match=r"metrics\.jsonl: expected a disk .* has room; got .*Make room, then"),
+        pytest.raises(InputError, match=r"metrics\.jsonl: expected room on the disk; got .*Make room, then"),
         closing(MetricsLog(path, first_step=1)) as log,
     ):
         log.write(1, {"loss": 1.25})

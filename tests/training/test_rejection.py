@@ -15,8 +15,9 @@ from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
 from vilasr.rollout import read_rollouts
 from vilasr.tasks import task_named
+from vilasr.training import rejection
 from vilasr.training.metrics import read_metrics
-from vilasr.training.rejection import questions, train_rejection
+from vilasr.training.rejection import count_questions, questions, train_rejection
 from vilasr.training.rejection_config import RejectionConfig
 from vilasr.types import AnswerType, Sample, Status
 
@@ -136,6 +137,25 @@ def test_rows_of_a_dataset_are_questions_too(nano_folder, tmp_path, endpoint):
     assert reported[-1][:3] == ("rollouts", 4, 4)
 
 
+def test_where_bad_rows_alone_are_left_nothing_is_opened_to_sample_them(nano_folder, tmp_path, endpoint, monkeypatch):
+    """One row cannot be read, since its picture is a link out of the folder; the picture of one is no picture."""
+    marks = task_named("marks")
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=1, num=6)
+    write_dataset(tmp_path / "data", info, lambda index: marks.generate("train", index, 1, {"num": "2"}))
+    link, broken = sorted((tmp_path / "data" / "images").iterdir())[:2]
+    link.rename(tmp_path / "moved.png")
+    link.symlink_to(tmp_path / "moved.png")
+    broken.write_bytes(b"no picture")
+    config = config_for(nano_folder, tmp_path / "run", endpoint=endpoint, prompts={"data": tmp_path / "data"})
+    assert count_questions(config.prompts) == 5
+    train_rejection(config)
+    before = keys(config.sampled)
+    assert len(before) == 8
+    monkeypatch.setattr(rejection, "_open_policy", None)  # would fail
+    train_rejection(config)
+    assert keys(config.sampled) == before
+
+
 def test_rows_with_one_id_are_refused(nano_folder, tmp_path, endpoint):
     sample = task_named("marks").generate("train", 0, 1, {"num": "1"})
     info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=1, num=2)
@@ -202,6 +222,23 @@ def test_the_engine_samples_each_attempt_as_its_seed_says(nano_folder, tmp_path)
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("room", [-50, 50], ids=["for no header", "for a header alone"])
+def test_a_disk_that_is_full_when_the_selection_is_told_is_bad_input(
+    room, nano_folder, tmp_path, endpoint, files_limited_to
+):
+    config = config_for(nano_folder, tmp_path, endpoint=endpoint)
+    train_rejection(config)
+    before = (tmp_path / "selection.json").read_bytes()
+    nothing = config_for(nano_folder, tmp_path, endpoint=endpoint, select={"nearer": True})
+    with (
+        files_limited_to(len(config.selected.read_bytes().splitlines()[0]) + room),
+        pytest.raises(InputError, match=r"room on the disk; got file too large\. .*: what was sampled is kept"),
+    ):
+        train_rejection(nothing)
+    assert (tmp_path / "selection.json").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
 def test_a_selection_of_nothing_names_the_rule_that_took_most_and_leaves_the_report(nano_folder, tmp_path, endpoint):
     config = config_for(nano_folder, tmp_path, endpoint=endpoint, select={"nearer": True}, sft=SFT)
     with pytest.raises(
@@ -235,7 +272,9 @@ def test_the_samples_of_another_run_are_refused(nano_folder, tmp_path, endpoint)
 def test_several_processes_train_only_on_what_one_has_selected(nano_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
-    with pytest.raises(InputError, match="Sample and select with one process first"):
+    with pytest.raises(
+        InputError, match=r"Sample and select with one process first: .* \[sft\] and replay taken out of the file\."
+    ):
         train_rejection(config_for(nano_folder, tmp_path))
 
 

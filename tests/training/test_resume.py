@@ -41,12 +41,27 @@ def checkpoint_of(config, state):
     return folder
 
 
+def start_of(config):
+    start = find_start(config, config.out)
+    return start.folder, start.step
+
+
+def test_a_run_goes_on_with_what_its_checkpoint_says(tmp_path):
+    config = sft_config("nano", tmp_path / "run", steps=1)
+    new = find_start(config, config.out)
+    assert (new.folder, new.step, new.state) == (None, 0, {})
+    found = checkpoint_of(config, new.identity | {"position": 7})
+    start = find_start(config, config.out)
+    assert (start.folder, start.step, start.state["position"]) == (found, 1, 7)
+    assert start.identity == new.identity == identity(config)
+
+
 def test_a_rollout_file_that_was_reordered_or_has_grown_is_refused(tmp_path):
     path = tmp_path / "rollouts.jsonl"
     path.write_text("header\nfirst\nsecond\n")
     config = sft_on(tmp_path / "run", rollouts=path)
     found = checkpoint_of(config, identity(config))
-    assert find_start(config, config.out) == (found, 1)
+    assert start_of(config) == (found, 1)
     for changed in ("header\nsecond\nfirst\n", "header\nfirst\nsecond\nthird\n"):
         path.write_text(changed)
         with pytest.raises(
@@ -73,7 +88,7 @@ def test_rows_that_were_changed_are_other_data_though_the_dataset_says_the_same_
     found = checkpoint_of(config, identity(config))
     shutil.rmtree(folder)
     write_marks(folder, seed=1)
-    assert find_start(config, config.out) == (found, 1)
+    assert start_of(config) == (found, 1)
     shutil.copytree(write_marks(tmp_path / "other", seed=2) / "data", folder / "data", dirs_exist_ok=True)
     with pytest.raises(InputError, match=r"set: expected what it held .*; got something else\. Put that back, or give"):
         find_start(config, config.out)
@@ -86,9 +101,9 @@ def test_data_that_cannot_be_read_are_left_to_those_who_need_them(tmp_path):
 
 def test_a_run_begun_before_data_were_digested_goes_on(tmp_path):
     config = sft_on(tmp_path / "run", dataset=write_marks(tmp_path / "set", seed=1))
-    assert find_start(config, config.out) == (None, 0)
+    assert start_of(config) == (None, 0)
     found = checkpoint_of(config, {"config": identity(config)["config"]})
-    assert find_start(config, config.out) == (found, 1)
+    assert start_of(config) == (found, 1)
 
 
 @pytest.mark.parametrize("stage", ["sft", "grpo"])

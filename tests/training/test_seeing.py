@@ -246,7 +246,7 @@ class StoppedError(Exception):
     pass
 
 
-def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path):
+def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, files_limited_to):
     settings = {"steps": 4, "batch_size": 2, "save_every": 2, "threads": 1, "warmup": 1}
     straight, stopped = (SeeingConfig(out=tmp_path / name, **settings) for name in ("straight", "stopped"))
 
@@ -263,6 +263,11 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path):
     assert logs[0] == logs[1]
     assert [line["step"] for line in logs[0]] == [0, 1, 2, 3]
     assert all(np.isfinite(list(line.values())).all() for line in logs[0])
+
+    vision = stopped.out / "vision.safetensors"
+    with files_limited_to(10_000), pytest.raises(InputError, match=r"vision\.safetensors: expected room on the disk"):
+        train_seeing(stopped, shape=TINY_NANO)
+    assert load_file(vision).keys() == expected.keys()
 
     other = SeeingConfig(out=stopped.out, **(settings | {"batch_size": 3}))
     with pytest.raises(InputError, match=r"state\.safetensors: expected the state of a run with .*batch_size.: 3"):

@@ -6,17 +6,19 @@ import json
 import math
 import shutil
 import sys
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from handmade import sft_config
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
-from vilasr.policies.transformers import load_model
+from vilasr.policies.transformers import load_model, read_frame
 from vilasr.protocol import COMPACT
-from vilasr.training import metrics
+from vilasr.training import metrics, sft
 from vilasr.training.config import (
     CopyingSection,
     DataSection,
@@ -27,10 +29,11 @@ from vilasr.training.config import (
 )
 from vilasr.training.distributed import Scorer
 from vilasr.training.guidance import Guidance
-from vilasr.training.learner import Learner
+from vilasr.training.learner import Learner, adjusted, episode_of
 from vilasr.training.metrics import read_metrics
 from vilasr.training.optim import make_optimizer
 from vilasr.training.sft import train_sft, train_step
+from vilasr.training.streak import Streak
 from vilasr.training.stream import open_stream
 
 
@@ -124,6 +127,22 @@ def test_a_torn_checkpoint_is_passed_over_and_the_run_ends_with_the_very_same_we
     assert log(torn) == log(straight)
 
 
+def test_a_run_whose_disk_was_full_at_a_checkpoint_goes_on_from_the_one_before(nano_folder, tmp_path, files_limited_to):
+    straight, full = (sft_config(nano_folder, tmp_path / name, steps=3, save_every=1) for name in ("straight", "full"))
+    expected = weights(train_sft(straight))
+    with pytest.raises(StoppedError):
+        train_sft(full, report=stop_at(1))
+    with (
+        files_limited_to(20_000),
+        pytest.raises(InputError, match=r"000002: expected room on the disk; got file too large\. Make room"),
+    ):
+        train_sft(full)
+    assert [path.name for path in (full.out / "checkpoints").iterdir()] == ["000001"]
+    found = weights(train_sft(full))
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+    assert log(full) == log(straight)
+
+
 def test_a_run_may_go_on_with_other_means_to_the_same_end(nano_folder, tmp_path):
     config = sft_config(nano_folder, tmp_path, steps=1)
     train_sft(config)
@@ -182,6 +201,35 @@ def test_guiding_a_layer_or_heads_that_are_not_there_is_refused(nano_folder, tmp
         train_sft(sft_config(nano_folder, tmp_path, steps=1, **changes))
 
 
+def test_protocol_and_image_size_are_the_configs_where_it_gives_them_and_else_the_models(nano, nano_folder, tmp_path):
+    for loaded in (nano, read_frame(nano_folder)):
+        assert adjusted(loaded, sft_config("", tmp_path, steps=1)) == loaded
+        other = adjusted(loaded, sft_config("", tmp_path, steps=1, protocol="json", max_pixels=192**2))
+        episode = episode_of(other)
+        assert other.protocol == episode.protocol.name == "json"
+        assert episode.sizer == replace(loaded.sizer, max_pixels=192**2)
+    with pytest.raises(InputError, match="got 'morse'"):
+        episode_of(adjusted(nano, sft_config("", tmp_path, steps=1, protocol="morse")))
+
+
+def test_steps_that_are_skipped_are_counted_and_told_and_no_line_holds_a_nan(
+    nano_folder, tmp_path, caplog, monkeypatch
+):
+    """Where the model's own weights are broken, it is so from the first step."""
+    folder = shutil.copytree(nano_folder, tmp_path / "broken")
+    broken = weights(folder)
+    broken["model.language_model.norm.weight"][0] = float("nan")
+    save_file(broken, folder / "model.safetensors", {"format": "pt"})
+    monkeypatch.setattr(sft, "Streak", partial(Streak, length=2))
+    config = sft_config(folder, tmp_path / "run", steps=3)
+    train_sft(config)
+    assert [line["skipped"] for line in log(config)] == [1, 1, 1]
+    assert not {"loss", "grad_norm"} & log(config)[0].keys()
+    assert "NaN" not in (config.out / "metrics.jsonl").read_text()
+    [warning] = [record.message for record in caplog.records if "in a row" in record.message]
+    assert warning.startswith("2 steps in a row changed nothing: their gradients were not finite. ")
+
+
 def one_step(loaded, config, optimizer):
     episode = EpisodeConfig(protocol=COMPACT, sizer=loaded.sizer)
     load = open_stream(config.data, episode, chat=loaded.chat, settings=loaded.images)
@@ -210,7 +258,8 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(nano_folder, tmp_path):
         loaded.model.model.language_model.norm.weight[0] = float("nan")
     before = {name: weight.detach().clone() for name, weight in loaded.model.named_parameters()}
     metrics = one_step(loaded, config, optimizer)
-    assert math.isnan(metrics["grad_norm"])
+    assert metrics["skipped"] == 1
+    assert "grad_norm" not in metrics
     for name, weight in loaded.model.named_parameters():
         torch.testing.assert_close(weight, before[name], equal_nan=True, rtol=0, atol=0)
         assert weight.grad is None

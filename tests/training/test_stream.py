@@ -179,6 +179,13 @@ def test_a_sample_of_a_dataset_whose_image_is_broken_is_counted_and_its_place_ta
     assert Counter(sample.dropped for sample in found) == {"": 4, "bad_sample": 2}
 
 
+def test_a_dataset_without_samples_is_refused(nano, tmp_path):
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=0, num=0)
+    write_dataset(tmp_path, info, lambda index: None)
+    with pytest.raises(InputError, match=r"at least one sample; got none\. Make another: vilasr generate marks --num"):
+        opened(nano, TaskSource(dataset=tmp_path))
+
+
 def test_a_file_and_a_task_are_mixed_and_every_rollout_comes_before_one_comes_again(nano, tmp_path):
     path = write_rollouts(tmp_path / "rollouts.jsonl", [rollout_of(number) for number in range(4)])
     load = opened(nano, TaskSource(rollouts=path), source())
@@ -243,7 +250,7 @@ def test_a_rollout_that_cannot_be_used_is_reported_once_and_its_place_taken(nano
     assert len(seen) == 2
     assert caplog.messages == ["left out: handmade/1: no trainable token within 400 tokens."]
     assert same(from_file(nano, path, max_tokens=400)(11), load(11))
-    with pytest.raises(InputError, match="expected a rollout that can be trained on; got 3 that cannot"):
+    with pytest.raises(InputError, match=r"got 3 that cannot, 3 of them too_long\. Raise data\.max_tokens\."):
         from_file(nano, path, max_tokens=5)(0)
 
 
@@ -273,6 +280,18 @@ def test_in_a_style_that_scales_first_sizes_may_have_been_rounded_to_other_patch
         views_of(rollout, style=published, sizer=half)
 
 
+def test_samples_that_models_are_evaluated_on_are_refused(nano, tmp_path):
+    refusal = r'got .*the split "test", which is for evaluation alone\.'
+    test = replace(rollout_of(0), sample=replace(rollout_of(0).sample, id="maze/test/0/1"))
+    path = write_rollouts(tmp_path / "rollouts.jsonl", [rollout_of(1), test])
+    with pytest.raises(InputError, match=rf"{refusal} Sample rollouts on others: vilasr generate --split train"):
+        from_file(nano, path)
+    info = DatasetInfo(name="marks", task="marks", version=1, split="test", seed=0, num=1)
+    write_dataset(tmp_path / "set", info, lambda index: task_named("marks").generate("test", 0, 0, {}))
+    with pytest.raises(InputError, match=rf"{refusal} Make others: vilasr generate marks --split train --out FOLDER"):
+        opened(nano, TaskSource(dataset=tmp_path / "set"))
+
+
 def test_a_file_without_rollouts_is_refused(nano, tmp_path):
-    with pytest.raises(InputError, match="expected at least one rollout; got none"):
+    with pytest.raises(InputError, match=r"expected at least one rollout; got none\. Make another: vilasr rollout"):
         from_file(nano, write_rollouts(tmp_path / "rollouts.jsonl", []))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from vilasr.drawing import style_named
 from vilasr.env import EpisodeConfig, Limits
-from vilasr.env.limits import TURNS_BY_TASK
 from vilasr.errors import InputError
 from vilasr.protocol import COMPACT, JSON, VILASR, Protocol, Sizer, protocol_named, with_system_prompt
 
@@ -30,14 +29,12 @@ class OpenedPolicy:
         protocol: the one it was trained with, as far as known.
         sizer: the image sizes it accepts.
         max_context_tokens: None where only the server knows.
-        max_turns: turns it needs; None for those of the task.
     """
 
     policy: Policy
     protocol: Protocol = COMPACT
     sizer: Sizer = field(default_factory=Sizer)
     max_context_tokens: int | None = None
-    max_turns: int | None = None
 
 
 def open_policy(
@@ -72,8 +69,6 @@ def open_policy(
         protocol=protocol_named(loaded.protocol),
         sizer=loaded.sizer,
         max_context_tokens=loaded.max_context_tokens,
-        # Models of this protocol learnt on mazes, one line a turn, and are asked about mazes.
-        max_turns=TURNS_BY_TASK["maze"] if loaded.protocol == COMPACT.name else None,
     )
 
 
@@ -103,8 +98,6 @@ def episode_config(
         chosen = with_system_prompt(chosen, system_prompt)
     if limits.max_context_tokens is None:
         limits = replace(limits, max_context_tokens=opened.max_context_tokens)
-    if limits.max_turns is None:
-        limits = replace(limits, max_turns=opened.max_turns)
     return EpisodeConfig(
         protocol=chosen,
         style=style_named(style),

@@ -5,6 +5,7 @@ from vilasr.benchmarks.base import WHOLE, Benchmark, Exclusion, LoadOptions, Sha
 from vilasr.benchmarks.comparison import ComparedRun, compare_runs
 from vilasr.benchmarks.comparison_report import comparison_table, write_comparison
 from vilasr.benchmarks.files import FileBenchmark
+from vilasr.benchmarks.generated import GENERATED
 from vilasr.benchmarks.named import BENCHMARK_NAMES, PUBLISHED, aggregation_of, benchmark_named
 from vilasr.benchmarks.published import Published
 from vilasr.benchmarks.report import render_html, render_markdown, write_report
@@ -12,6 +13,7 @@ from vilasr.benchmarks.summarise import facts_for, summary_of
 
 __all__ = [
     "BENCHMARK_NAMES",
+    "GENERATED",
     "PUBLISHED",
     "WHOLE",
     "Aggregation",

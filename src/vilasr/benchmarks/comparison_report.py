@@ -18,6 +18,7 @@ from vilasr.benchmarks.wording import (
     score_text,
     signed_text,
 )
+from vilasr.files import write_atomically
 from vilasr.plurals import counted
 from vilasr.viewer import static_page
 
@@ -34,9 +35,7 @@ def write_comparison(comparison: Mapping[str, Json], folder: str | os.PathLike[s
     """Write `compare.md` and `compare.html` into `folder`, which exists."""
     texts = {"compare.md": comparison_markdown(comparison), "compare.html": comparison_html(comparison)}
     for name, text in texts.items():
-        partial = Path(folder) / f".{name}.part"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(Path(folder) / name)
+        write_atomically(Path(folder) / name, text.encode())
 
 
 def comparison_table(comparison: Mapping[str, Json]) -> str:
@@ -126,6 +125,7 @@ _FACTS: tuple[tuple[str, Callable[[Mapping[str, Json]], str]], ...] = (
     ("drawings a rollout", lambda summary: f"{summary['mean_drawings']:.2f}"),
     ("rollouts with a reflection", lambda summary: rate_text(summary["reflection_rate"])),
     ("drawing score", lambda summary: _optional(summary["drawing_score"], "{:.1f}")),
+    ("marks that are true of the world", lambda summary: _rate(summary["valid_marks"])),
     ("answers that agree with the drawing", lambda summary: _rate(summary["drawing_agreement"])),
     ("tokens said a rollout", lambda summary: _each(summary, "num_sampled_tokens")),
     ("seconds a rollout", lambda summary: _each(summary, "seconds")),

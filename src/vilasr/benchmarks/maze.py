@@ -24,7 +24,7 @@ def maze_facts(rollout: Rollout, *, drawing: bool) -> RolloutFacts:
         grade = None
     if grade is None:
         return facts_of(rollout, groups=groups)
-    return facts_of(rollout, groups=groups, drawing_score=grade.score, agrees=drawing_agrees(rollout, grade))
+    return facts_of(rollout, groups=groups, grade=grade, agrees=drawing_agrees(rollout, grade))
 
 
 def maze_groups(sample: Sample) -> tuple[str, ...]:

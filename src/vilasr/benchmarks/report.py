@@ -25,6 +25,7 @@ from vilasr.benchmarks.wording import (
     said_once,
     score_text,
 )
+from vilasr.files import write_atomically
 from vilasr.plurals import counted
 from vilasr.viewer import static_page
 
@@ -43,9 +44,7 @@ def write_report(summary: Summary, folder: str | os.PathLike[str], *, seeds: See
     """
     texts = {"report.md": render_markdown(summary, seeds=seeds), "report.html": render_html(summary, seeds=seeds)}
     for name, text in texts.items():
-        partial = Path(folder) / f".{name}.part"
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(Path(folder) / name)
+        write_atomically(Path(folder) / name, text.encode())
 
 
 # --- Markdown ---------------------------------------------------------------------------------------------------------
@@ -280,6 +279,8 @@ def _headline(summary: Summary) -> list[Row]:
     ]
     if summary["drawing_score"] is not None:
         rows.append(("drawing score", score_text(summary["drawing_score"])))
+    if summary["valid_marks"] is not None:
+        rows.append(("marks that are true of the world", rate_text(summary["valid_marks"])))
     if summary["drawing_agreement"] is not None:
         rows.append(("answers that agree with the drawing", rate_text(summary["drawing_agreement"])))
     if summary["num_rollouts"]:

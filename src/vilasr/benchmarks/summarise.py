@@ -7,14 +7,14 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from vilasr.benchmarks.aggregate import estimate_means, mean_scores, missing_groups
+from vilasr.benchmarks.aggregate import estimate_means, missing_groups
+from vilasr.benchmarks.guessing import guessing_at
 from vilasr.benchmarks.maze import maze_facts
 from vilasr.benchmarks.named import aggregation_of
 from vilasr.errors import DataError
 from vilasr.scoring import (
     estimate,
     facts_of,
-    guessing_score,
     sample_passes,
     sample_scores,
     score_answer,
@@ -25,12 +25,9 @@ from vilasr.tasks import TASK_NAMES, task_named
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from vilasr.benchmarks.aggregate import Aggregation
     from vilasr.rollout import Header
-    from vilasr.scoring import Estimate, Guess, RolloutFacts
+    from vilasr.scoring import Estimate, RolloutFacts
     from vilasr.types import Json, Rollout, Sample
-
-OVERALL = ""
 
 
 def facts_for(rollout: Rollout, *, drawing: bool = True, mode: str = "default") -> RolloutFacts:
@@ -55,7 +52,7 @@ def _scene_facts(rollout: Rollout, *, drawing: bool) -> RolloutFacts:
         grade = task_named(rollout.sample.task).grade_drawing(rollout.sample, rollout) if drawing else None
     except DataError:  # a sample that came without its ground truth
         grade = None
-    return facts_of(rollout, groups=groups, drawing_score=None if grade is None else grade.score)
+    return facts_of(rollout, groups=groups, grade=grade)
 
 
 def _recorded_groups(sample: Sample) -> tuple[str, ...]:
@@ -83,7 +80,9 @@ def summary_of(
     is not `score`.
     `num_excluded` items could not be run, for the reasons counted in `excluded`, and `num_bad_lines` could not be read;
     neither is in any mean. `guessing` is what the same samples give to whoever does not look: chance, and for numbers
-    the best constant of each group; null where that is not defined. `num_retried` rollouts were tried again after the
+    the best constant of each group; null where that is not defined. `answers` of a group: "choice", "number", "mixed",
+    "other", and null for means over groups. `valid_marks` is the share of standing marks that are true of the world, of
+    those whose truth is known. `num_retried` rollouts were tried again after the
     policy had failed. `interval` says how `ci95` was found. `outcomes` counts each rollout once, `turn_counts` by
     number of turns.
     """
@@ -96,7 +95,7 @@ def summary_of(
         score = means.pop(aggregation.overall.name)
         groups |= {name: mean for name, mean in means.items() if mean.num}
         missing = missing_groups(aggregation, made.groups)
-    guessing = _guessing_by_group(rows, aggregation)
+    guessing = guessing_at(rows, aggregation)
     return {
         "benchmark": benchmark,
         "num": made.num_samples,
@@ -104,14 +103,15 @@ def summary_of(
         "stderr": _percent(score.stderr),
         "ci95": [_percent(bound) for bound in score.ci95],
         "interval": score.interval,
-        "guessing": _percent(guessing.get(OVERALL)),
+        "guessing": _percent(guessing.overall),
         "answered_rate": round(made.answered_rate, 6),
         "truncated_rate": round(made.truncated_rate, 6),
         "error_rate": round(made.error_rate, 6),
         "mean_turns": round(made.mean_turns, 4),
         "mean_drawings": round(made.mean_drawings, 4),
         "groups": {
-            name: group_as_json(group) | {"guessing": _percent(guessing.get(name))}
+            name: group_as_json(group)
+            | {"guessing": _percent(guessing.groups.get(name)), "answers": guessing.answers.get(name)}
             for name, group in sorted(groups.items())
         },
         "missing_groups": missing,
@@ -129,6 +129,7 @@ def summary_of(
         "num_retried": num_retried,
         "mean_drawn_images": round(made.mean_drawn_images, 4),
         "drawing_score": _percent(made.drawing_score),
+        "valid_marks": None if made.valid_marks is None else round(made.valid_marks, 6),
         "drawing_agreement": None if made.drawing_agreement is None else round(made.drawing_agreement, 6),
         "reflection_rate": round(made.reflection_rate, 6),
         "statuses": made.statuses,
@@ -142,29 +143,6 @@ def summary_of(
         "temperature": header.sampling.temperature,
         "config_hash": header.config_hash,
     }
-
-
-def _guessing_by_group(rows: Iterable[RolloutFacts], aggregation: Aggregation | None) -> dict[str, float]:
-    """What guessing scores in every group, in every mean of an aggregation and, as OVERALL, in all; what it is not
-    defined for is not in it. Without an aggregation the first groups of the samples have a constant each."""
-    guesses: dict[str, dict[str, Guess | None]] = {}
-    of_first: dict[str, dict[str, Guess | None]] = {}
-    for row in rows:
-        if row.score is not None:
-            for group in row.groups:
-                guesses.setdefault(group, {})[row.sample_id] = row.guess
-            of_first.setdefault("".join(row.groups[:1]), {})[row.sample_id] = row.guess
-    scores = {group: guessing_score([*members.values()]) for group, members in guesses.items()}
-    known = {group: score for group, score in scores.items() if score is not None}
-    if aggregation is None:
-        parts = [(guessing_score([*members.values()]), len(members)) for members in of_first.values()]
-        total = sum(num for _, num in parts)
-        overall = [score * num / total for score, num in parts if score is not None]
-        return known | ({OVERALL: sum(overall)} if parts and len(overall) == len(parts) else {})
-    means = mean_scores(aggregation, known.items())
-    defined = [mean for mean in aggregation.means if all(group in known for group in mean.groups if group in scores)]
-    named = {OVERALL if mean is aggregation.overall else mean.name: means.get(mean.name) for mean in defined}
-    return known | {name: score for name, score in named.items() if score is not None}
 
 
 def _scores_by_group(rows: Iterable[RolloutFacts]) -> dict[str, list[float]]:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vilasr.cli.common import (
-    DONE,
-    NO_ANSWER,
     add_episode_options,
     add_model_options,
     add_seed_option,
@@ -19,6 +17,7 @@ from vilasr.cli.common import (
     whole_number,
     write_json,
 )
+from vilasr.cli.exit_codes import DONE, NO_ANSWER
 
 if TYPE_CHECKING:
     import argparse

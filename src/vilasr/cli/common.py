@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from vilasr.api import OpenedPolicy
     from vilasr.env import EpisodeConfig
     from vilasr.types import Json
-
-DONE = 0
-NO_ANSWER = 3
-"""Exit code: the model gave no answer within its limits."""
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -54,7 +52,12 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--system-prompt", metavar="FILE", help="a text file that replaces the protocol's system prompt")
     group.add_argument("--no-drawing", dest="drawing", action="store_false", help="reason without drawing")
-    group.add_argument("--max-turns", type=whole_number(1), metavar="N", help="replies allowed (default: 10; mazes 20)")
+    group.add_argument(
+        "--max-turns",
+        type=whole_number(1),
+        metavar="N",
+        help="replies allowed (default: 20 for mazes and in 'vilasr ask', else 10)",
+    )
     group.add_argument("--strict", action="store_true", help="the first mistake of the model ends its attempt")
 
 
@@ -145,6 +148,11 @@ def read_text(path: str) -> str:
         raise InputError(path, expected="a text file (UTF-8)", got=got, remedy="Check the path.") from error
 
 
+def num_cores() -> int:
+    """Those this process may use: in a container not all of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def make_folder(path: str | Path) -> Path:
     """The folder, made where it is missing; raises InputError."""
     folder = Path(path)
@@ -158,17 +166,29 @@ def make_folder(path: str | Path) -> Path:
 
 def write_json(data: Json, target: str) -> None:
     """To a file, or to stdout for "-"; raises InputError."""
-    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     if target == "-":
-        print(text)
+        print(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
         return
     path = Path(target)
     make_folder(path.parent)
+    with writable(path):
+        path.write_bytes(json_bytes(data))
+
+
+def json_bytes(data: Json) -> bytes:
+    """What a JSON file for people and programs holds. A character that cannot be encoded is written as its escape."""
+    text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """A failure to write `path` becomes an InputError."""
     try:
-        path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+        yield
     except OSError as error:
         got = str(error.strerror).lower()
-        raise InputError(target, expected="a file that can be written", got=got, remedy="Give another.") from error
+        raise InputError(str(path), expected="a file that can be written", got=got, remedy="Give another.") from error
 
 
 def check_own_file(option: str, target: str | Path, sources: Iterable[Path]) -> None:

@@ -6,17 +6,18 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vilasr.cli.common import DONE, add_seed_option, check_own_file, make_folder, say, write_json
+from vilasr.cli.common import add_seed_option, check_own_file, make_folder, say, write_json
+from vilasr.cli.exit_codes import DONE
+from vilasr.cli.reader import RolloutReader
 from vilasr.cli.shards import WHOLE_FILE
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from vilasr.benchmarks import ComparedRun
     from vilasr.cli.progress import Progress
-    from vilasr.rollout import Header
     from vilasr.scoring import RolloutFacts
     from vilasr.types import Json
 
@@ -76,15 +77,13 @@ def read_run(folder: Path, name: str, progress: Progress) -> ComparedRun:
     mode = stored["metric_mode"]
     seeds = stored.get("seeds") or {}
     files = [folder / f"seed-{seed}" / WHOLE_FILE for seed in seeds] or [folder / WHOLE_FILE]
-    bad_lines: list[str] = []
-    retried: set[tuple[Path, str, int]] = set()
+    readers = [RolloutReader(file) for file in files]
     facts: list[RolloutFacts] = []
-    header: Header | None = None
-    for file in files:
-        file_header, rows = _read_facts(file, mode, bad_lines, retried, progress)
-        header = header or file_header
-        facts += rows
-    assert header is not None  # there is at least one file
+    for reader in readers:
+        for rollout in reader:
+            facts.append(reader.facts_of(rollout, mode))
+            progress.advance()
+    bad_lines = [line for reader in readers for line in reader.bad_lines]
     for line in bad_lines:
         say(f"warning: left out: {line}")
     if not facts:
@@ -92,36 +91,15 @@ def read_run(folder: Path, name: str, progress: Progress) -> ComparedRun:
     fresh = summary_of(
         facts,
         benchmark=stored["benchmark"],
-        header=header,
+        header=readers[0].header,
         metric_mode=mode,
         excluded=stored["excluded"],
         num_bad_lines=len(bad_lines),
-        num_retried=len(retried),
+        num_retried=sum(len(reader.retried) for reader in readers),
     )
     if stored.get("num") not in (None, fresh["num"]):
         say(f"note: the summary of {name} counts {stored['num']} samples; its file holds {fresh['num']}, all compared.")
     return ComparedRun(name=name, summary=stored | fresh, facts=facts)
-
-
-def _read_facts(
-    file: Path, mode: str, bad_lines: list[str], retried: set[tuple[Path, str, int]], progress: Progress
-) -> tuple[Header, Iterator[RolloutFacts]]:
-    from vilasr.benchmarks import facts_for
-    from vilasr.rollout import read_rollouts
-
-    header, rollouts = read_rollouts(
-        file,
-        on_bad_line=lambda error: bad_lines.append(f"{file}: {error}"),
-        on_retried=lambda key: retried.add((file, *key)),
-        tokens=False,
-    )
-
-    def facts() -> Iterator[RolloutFacts]:
-        for rollout in rollouts:
-            progress.advance()
-            yield facts_for(rollout, drawing=header.drawing, mode=mode)
-
-    return header, facts()
 
 
 def _read_summary(folder: Path) -> dict[str, Json]:

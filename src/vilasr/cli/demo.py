@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, NO_ANSWER, add_model_options, make_folder, seed_number
+from vilasr.cli.common import add_model_options, make_folder, seed_number
+from vilasr.cli.exit_codes import DONE, NO_ANSWER
 
 if TYPE_CHECKING:
     import argparse

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vilasr.cli.common import (
-    DONE,
     add_episode_options,
     add_model_options,
     add_seed_option,
@@ -17,9 +17,10 @@ from vilasr.cli.common import (
     seed_number,
     whole_number,
 )
+from vilasr.cli.exit_codes import DONE
 from vilasr.cli.measured import Measured, write_results, write_seeds
 from vilasr.cli.results import check_metric_mode, summary_table
-from vilasr.cli.run_file import PolicyInUse, add_run_options, run_into_file
+from vilasr.cli.run_file import PolicyInUse, RunOptions, add_run_options, run_into_file, run_options
 from vilasr.cli.shards import RunRecord, merge_shards, parse_shard, rollout_file, write_record
 from vilasr.errors import InputError
 from vilasr.plurals import counted
@@ -98,6 +99,7 @@ def _add_shard_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     check_metric_mode(args.metric_mode)
+    options = replace(run_options(args), max_seconds=args.max_seconds, metric_mode=args.metric_mode)
     load = None if args.merge else _loader(args)
     if load is not None:
         load([])  # unknown names and files that are not there are told before anything else
@@ -114,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         for seed in seeds:
             folder = make_folder(out / f"seed-{seed}") if args.seeds else out
             if load is not None:
-                record = _run_seed(argparse.Namespace(**{**vars(args), "seed": seed}), policy, load, folder)
+                record = _run_seed(args, replace(options, seed=seed), policy, load, folder)
             if args.shard is None:
                 record = merge_shards(folder, args.benchmark) if load is None else record
                 runs.append(write_results(folder, args.benchmark, record, mode=args.metric_mode))
@@ -132,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_seed(
     args: argparse.Namespace,
+    options: RunOptions,
     policy: PolicyInUse,
     load: Callable[[list[Exclusion]], Benchmark],
     folder: Path,
@@ -147,17 +150,14 @@ def _run_seed(
     num = args.num or benchmark.num
     begun, started = time.monotonic(), datetime.now(UTC)
     done = run_into_file(
-        args,
         policy,
-        benchmark.samples(args.num, args.seed, shard),
+        benchmark.samples(args.num, options.seed, shard),
         folder / rollout_file(args.shard),
-        total=len(shard.positions(num)) * args.samples_per_prompt,
-        num_siblings=args.samples_per_prompt,
+        options,
+        total=len(shard.positions(num)) * options.num_siblings,
         source=benchmark.source,
-        max_seconds=args.max_seconds,
-        metric_mode=args.metric_mode,
     )
-    write_run_json(folder, settings_of(args), strategy="one process", started=started)
+    write_run_json(folder, settings_of(args) | {"seed": options.seed}, strategy="one process", started=started)
     reasons = {exclusion.id: exclusion.reason for exclusion in excluded} | done.excluded
     record = RunRecord(
         benchmark=benchmark.name,
@@ -168,7 +168,7 @@ def _run_seed(
         complete=done.complete,
         num_items=benchmark.num,
         num_asked=args.num,
-        num_siblings=args.samples_per_prompt,
+        num_siblings=options.num_siblings,
     )
     if not done.complete:
         seconds, reached = time.monotonic() - begun, counted(len(done.sample_ids), "sample")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, add_seed_option, decimal_number, say, whole_number
+from vilasr.cli.common import add_seed_option, decimal_number, say, whole_number
+from vilasr.cli.exit_codes import DONE
 from vilasr.errors import InputError
 from vilasr.plurals import counted
 

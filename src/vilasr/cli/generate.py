@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import defaultdict
 from dataclasses import replace
@@ -11,7 +10,8 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, add_seed_option, whole_number
+from vilasr.cli.common import add_seed_option, num_cores, whole_number
+from vilasr.cli.exit_codes import DONE
 from vilasr.errors import InputError
 from vilasr.plurals import counted
 from vilasr.tasks import TASK_NAMES
@@ -53,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--workers",
         type=whole_number(1),
-        default=_num_cores(),
+        default=num_cores(),
         metavar="N",
         help="processes that make samples (default: one for each core)",
     )
@@ -148,8 +148,3 @@ def read_options(pairs: list[str]) -> dict[str, str]:
             raise InputError("--family-option", expected="key=value, each key once", got=got)
         options[key] = value
     return options
-
-
-def _num_cores() -> int:
-    """Those this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

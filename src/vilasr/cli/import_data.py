@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE
+from vilasr.cli.exit_codes import DONE
 from vilasr.errors import InputError
 from vilasr.plurals import counted
 

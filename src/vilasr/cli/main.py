@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 import vilasr
+from vilasr.cli.exit_codes import BAD_INPUT, INTERRUPTED, PIPE_CLOSED
 from vilasr.errors import DataError, InputError
 
 if TYPE_CHECKING:
@@ -33,11 +34,6 @@ COMMANDS = {
     "view": "vilasr.cli.view",
 }
 """Command -> module, in the order of the help text."""
-
-BAD_INPUT = 2
-INTERRUPTED = 130
-PIPE_CLOSED = 141
-"""128 + SIGPIPE, as a shell reports it: whoever read our output has stopped."""
 
 
 class Command(Protocol):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from vilasr.cli.common import write_json
+from vilasr.cli.common import json_bytes, writable
+from vilasr.cli.reader import RolloutReader
 from vilasr.cli.results import note_on
 from vilasr.cli.run_file import kinds_of
 from vilasr.cli.shards import WHOLE_FILE
+from vilasr.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from vilasr.cli.shards import RunRecord
@@ -42,37 +43,32 @@ def write_results(folder: Path, benchmark: str, record: RunRecord, *, mode: str)
     Raises:
         InputError: no rollout file, or a folder that cannot be written.
     """
-    from vilasr.benchmarks import facts_for, summary_of, write_report
+    from vilasr.benchmarks import write_report
     from vilasr.drawing import style_named
     from vilasr.viewer import PageOptions, write_page
 
-    reader = _Reader(folder / WHOLE_FILE, frozenset(record.sample_ids), record.num_siblings)
+    reader = RolloutReader(folder / WHOLE_FILE, wanted=record.asks_for(), tokens=True)
     facts: list[RolloutFacts] = []
+    tokens = _TokenCount()
 
     def note(rollout: Rollout) -> RolloutNote:
         """Measures on the way: a long file is read once."""
-        facts.append(facts_for(rollout, drawing=reader.header.drawing, mode=mode))
+        facts.append(reader.facts_of(rollout, mode))
+        tokens.add(rollout)
         return note_on(rollout, mode, facts[-1])
 
     for left_by_a_kill in folder.glob(".rollouts.html.*.partial"):
         left_by_a_kill.unlink(missing_ok=True)
     write_page(
         folder / "rollouts.html",
-        reader.rollouts(),
+        reader,
         title=f"{benchmark}: {reader.header.model}",
         style=style_named(reader.header.style),
         notes=note,
         options=PageOptions(pictures_in=folder, report="report.html"),
     )
-    summary = summary_of(
-        facts,
-        benchmark=benchmark,
-        header=reader.header,
-        metric_mode=mode,
-        excluded=kinds_of(record.excluded.values()),
-        num_bad_lines=reader.num_bad_lines,
-        num_retried=sum(sample_id in reader.sample_ids for sample_id, _ in reader.retried),
-    ) | {"complete": record.complete, "num_items": record.num_items, **reader.num_tokens}
+    summary = reader.summary(facts, benchmark, mode=mode, excluded=kinds_of(record.excluded.values()))
+    summary |= {"complete": record.complete, "num_items": record.num_items, **tokens.totals()}
     _write_excluded(record.excluded, folder / EXCLUDED_FILE)
     write_report(summary, folder)
     write_summary(summary, folder)
@@ -126,54 +122,36 @@ def _total(numbers: list[int | None]) -> int | None:
 
 
 def write_summary(summary: dict[str, Json], folder: Path) -> None:
-    """Written last and renamed into place: where there is a summary, the run is complete."""
+    """Written last, and whole: where there is a summary, the run is complete. Raises InputError."""
     path = folder / "summary.json"
-    partial_path = path.with_name(f".{path.name}.part")
-    write_json(summary, str(partial_path))
-    partial_path.replace(path)
+    with writable(path):
+        write_atomically(path, json_bytes(summary))
 
 
-class _Reader:
-    """The rollouts of the samples asked for, as many of each as asked for; an earlier run may have left more in the
-    file. Counts as it reads."""
+@dataclass(slots=True)
+class _TokenCount:
+    """Of the rollouts of a run; unknown where one of them was played without keeping its tokens."""
 
-    def __init__(self, path: Path, sample_ids: frozenset[str], num_siblings: int | None) -> None:
-        from vilasr.rollout import read_rollouts
+    num_context: int = 0
+    num_sampled: int = 0
+    is_known: bool = True
 
-        self._path, self.sample_ids = path, sample_ids
-        self._num_siblings = math.inf if num_siblings is None else num_siblings
-        self.header, _ = read_rollouts(path)
-        self.num_bad_lines = 0
-        self.retried: set[tuple[str, int]] = set()
-        self.num_tokens: dict[str, int | None] = {}
+    def add(self, rollout: Rollout) -> None:
+        for turn in rollout.turns:
+            if turn.tokens is None:
+                self.is_known = False
+            else:
+                self.num_context += len(turn.tokens.context_ids)
+                self.num_sampled += len(turn.tokens.token_ids)
 
-    def rollouts(self) -> Iterator[Rollout]:
-        """All of them; afterwards the counts are known."""
-        from vilasr.rollout import read_rollouts
-
-        num_context = num_sampled = 0
-        known = True
-        rollouts = read_rollouts(self._path, on_bad_line=self._count_bad_line, on_retried=self.retried.add)[1]
-        for rollout in rollouts:
-            if rollout.sample.id not in self.sample_ids or rollout.sibling >= self._num_siblings:
-                continue
-            for turn in rollout.turns:
-                known = known and turn.tokens is not None
-                num_context += len(turn.tokens.context_ids) if turn.tokens else 0
-                num_sampled += len(turn.tokens.token_ids) if turn.tokens else 0
-            yield rollout
-        self.num_tokens = {
-            "num_context_tokens": num_context if known else None,
-            "num_sampled_tokens": num_sampled if known else None,
+    def totals(self) -> dict[str, int | None]:
+        return {
+            "num_context_tokens": self.num_context if self.is_known else None,
+            "num_sampled_tokens": self.num_sampled if self.is_known else None,
         }
-
-    def _count_bad_line(self, error: Exception) -> None:
-        self.num_bad_lines += 1
 
 
 def _write_excluded(excluded: Mapping[str, str], path: Path) -> None:
-    from vilasr.data.dataset import write_atomically
-
     if excluded:
         rows = [json.dumps({"id": key, "reason": reason}) for key, reason in excluded.items()]
         write_atomically(path, "\n".join(rows).encode() + b"\n")

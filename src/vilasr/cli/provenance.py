@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -11,7 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vilasr.data.dataset import write_atomically
+from vilasr.cli.common import num_cores
+from vilasr.files import write_atomically
+from vilasr.plurals import counted
+from vilasr.training.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,9 @@ def write_run_json(folder: Path, config: Mapping[str, Json], *, strategy: str, s
     of the run.
 
     `strategy` is how its processes share the work; `started` is when it began, if not now.
+
+    Raises:
+        InputError: it cannot be written, the disk being full for one.
     """
     record = {
         "config": config,
@@ -35,13 +40,14 @@ def write_run_json(folder: Path, config: Mapping[str, Json], *, strategy: str, s
         "git_commit": git_commit(Path(__file__).parent),
         "started": (started or datetime.now(UTC)).isoformat(timespec="seconds"),
     }
-    write_atomically(folder / "run.json", json.dumps(record, indent=2).encode() + b"\n")
+    path = folder / "run.json"
+    with disk_errors(path, then="it goes on where it stopped"):
+        write_atomically(path, json.dumps(record, indent=2).encode() + b"\n")
 
 
 def hardware() -> str:
     """The processor and how many cores of it this process may use: "AMD EPYC 7763, 2 cores"."""
-    num = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{_processor()}, {num} core{'s' if num > 1 else ''}"
+    return f"{_processor()}, {counted(num_cores(), 'core')}"
 
 
 def _processor() -> str:

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.cli.common import (
-    DONE,
     add_episode_options,
     add_model_options,
     add_seed_option,
     say,
     whole_number,
 )
+from vilasr.cli.exit_codes import DONE
+from vilasr.cli.reader import RolloutReader
 from vilasr.cli.results import summary_table
-from vilasr.cli.run_file import PolicyInUse, add_run_options, kinds_of, run_into_file
+from vilasr.cli.run_file import PolicyInUse, add_run_options, kinds_of, run_into_file, run_options
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,10 +49,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
 
 
 def run(args: argparse.Namespace) -> int:
-    from vilasr.benchmarks import facts_for, summary_of
     from vilasr.data import read_dataset
-    from vilasr.rollout import read_rollouts
 
+    options = run_options(args)
     bad_rows: list[str] = []
 
     def skip_row(error: DataError) -> None:
@@ -64,26 +64,16 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(args.out, expected="a file", got="a folder", remedy=f"Give {path / 'rollouts.jsonl'}.")
     with PolicyInUse(args) as policy:
         done = run_into_file(
-            args,
             policy,
             islice(samples, args.num),
             path,
-            total=min(info.num, args.num or info.num) * args.samples_per_prompt,
-            num_siblings=args.samples_per_prompt,
+            options,
+            total=min(info.num, args.num or info.num) * options.num_siblings,
             source={"dataset": _identity(info)},
         )
-    bad_lines: list[str] = []
-    retried: set[tuple[str, int]] = set()
-    _, rollouts = read_rollouts(path, on_bad_line=lambda error: bad_lines.append(str(error)), on_retried=retried.add)
-    facts = [facts_for(rollout, drawing=done.header.drawing) for rollout in rollouts]
-    summary = summary_of(
-        facts,
-        benchmark=info.name,
-        header=done.header,
-        excluded=kinds_of([*done.excluded.values(), *bad_rows]),
-        num_bad_lines=len(bad_lines),
-        num_retried=len(retried),
-    )
+    reader = RolloutReader(path)
+    facts = [reader.facts_of(rollout) for rollout in reader]
+    summary = reader.summary(facts, info.name, excluded=kinds_of([*done.excluded.values(), *bad_rows]))
     print(summary_table({**summary, "groups": {}}))
     print(f"\n{summary['num_rollouts']} rollouts in {path}")
     return DONE

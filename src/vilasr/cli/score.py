@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.cli.changes import change_table, changes_as_json
-from vilasr.cli.common import DONE, check_own_file, say, write_json
+from vilasr.cli.common import check_own_file, say, write_json
+from vilasr.cli.exit_codes import DONE
+from vilasr.cli.reader import RolloutReader
 from vilasr.cli.results import check_metric_mode, summary_table
 from vilasr.errors import InputError
 
@@ -39,43 +41,30 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:  # type: ignore[
 
 
 def run(args: argparse.Namespace) -> int:
-    from vilasr.benchmarks import facts_for, summary_of
-    from vilasr.rollout import read_rollouts
     from vilasr.scoring import change_between
 
     mode = check_metric_mode(args.metric_mode, "--mode")
     compared = None if args.compare is None else check_metric_mode(args.compare, "--compare")
     if args.json is not None:
         check_own_file("--json", args.json, [Path(args.file)])
-    bad_lines: list[str] = []
-    retried: set[tuple[str, int]] = set()
-    header, rollouts = read_rollouts(
-        args.file, on_bad_line=lambda error: bad_lines.append(str(error)), on_retried=retried.add, tokens=False
-    )
+    reader = RolloutReader(args.file)
     facts: list[RolloutFacts] = []
     changes: dict[int, Change] = {}
-    for number, rollout in enumerate(rollouts):
-        facts.append(facts_for(rollout, drawing=header.drawing, mode=mode))
+    for number, rollout in enumerate(reader):
+        facts.append(reader.facts_of(rollout, mode))
         if compared and (change := change_between(rollout, mode, compared)):
             changes[number] = change
-    for line in bad_lines:
+    for line in reader.bad_lines:
         say(f"warning: left out: {line}")
     if not facts:
-        got = f"none, and {len(bad_lines)} bad lines" if bad_lines else "none"
+        got = f"none, and {len(reader.bad_lines)} bad lines" if reader.bad_lines else "none"
         raise InputError(args.file, expected="at least one rollout", got=got)
-    benchmark = _name_of(header, args.file)
-    summary = summary_of(
-        facts,
-        benchmark=benchmark,
-        header=header,
-        metric_mode=mode,
-        num_bad_lines=len(bad_lines),
-        num_retried=len(retried),
-    )
+    benchmark = _name_of(reader.header, args.file)
+    summary = reader.summary(facts, benchmark, mode=mode)
     if compared:
         for number, change in changes.items():
             facts[number] = replace(facts[number], score=change.other.value)
-        other = summary_of(facts, benchmark=benchmark, header=header, metric_mode=compared)
+        other = reader.summary(facts, benchmark, mode=compared)
         summary["compared"] = changes_as_json(changes.values(), mode=compared, score=other["score"])
     if args.json is not None:
         write_json(summary, args.json)

@@ -14,11 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from vilasr.errors import InputError
+from vilasr.files import replacing, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from vilasr.benchmarks import Shard
+    from vilasr.types import RolloutKey
 
 WHOLE_FILE = "rollouts.jsonl"
 
@@ -45,6 +48,11 @@ class RunRecord:
     num_asked: int | None = None
     num_siblings: int | None = None
 
+    def asks_for(self) -> Callable[[RolloutKey], bool]:
+        """Whether a rollout is one of those asked for."""
+        sample_ids = frozenset(self.sample_ids)
+        return lambda key: key[0] in sample_ids and (self.num_siblings is None or key[1] < self.num_siblings)
+
 
 def parse_shard(text: str) -> Shard:
     """ "0/4" is the first shard of four. Raises InputError."""
@@ -63,8 +71,6 @@ def rollout_file(shard: Shard | None) -> str:
 
 def write_record(folder: Path, record: RunRecord) -> None:
     """Write the record of a shard, last of all: where it is, the shard is done."""
-    from vilasr.data.dataset import write_atomically
-
     path = folder / f"shard-{record.index}-of-{record.count}.json"
     write_atomically(path, json.dumps(asdict(record)).encode() + b"\n")
 
@@ -122,9 +128,10 @@ def _join(files: list[Path], target: Path) -> None:
     from vilasr.rollout import check_same_run, read_rollouts
 
     first, _ = read_rollouts(files[0])
-    partial = target.with_name(f".{target.name}.part")
+    for left_by_a_kill in target.parent.glob(f".{target.name}.*.part"):
+        left_by_a_kill.unlink(missing_ok=True)
     known: set[bytes] = set()
-    with partial.open("wb") as out:
+    with replacing(target) as out:
         for number, path in enumerate([*files, target] if target.exists() else files):
             check_same_run(read_rollouts(path)[0], first, str(path))
             with path.open("rb") as lines:
@@ -136,7 +143,6 @@ def _join(files: list[Path], target: Path) -> None:
                     if line.endswith(b"\n") and digest not in known:
                         known.add(digest)
                         out.write(line)
-    partial.replace(target)
 
 
 def _read_record(path: Path) -> RunRecord:

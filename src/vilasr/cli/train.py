@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, make_folder, say
+from vilasr.cli.common import make_folder, say
+from vilasr.cli.exit_codes import DONE
 from vilasr.cli.progress import Progress
 from vilasr.errors import InputError
 from vilasr.training.memory import restart_keeping_memory
@@ -142,7 +144,7 @@ def _print_fine_tuned(config: SftConfig, model: Path) -> None:
     from vilasr.training.metrics import read_metrics
 
     metrics = read_metrics(config.out / "metrics.jsonl")
-    print(f"{config.num_steps} steps, last loss {metrics[-1]['loss']:.4f}")
+    print(f"{config.num_steps} steps, last loss {metrics[-1].get('loss', math.nan):.4f}")
     _print_dropped(metrics, "Samples that could not be trained on, and gave their place to others")
     print(f"Model: {model}")
 
@@ -155,20 +157,17 @@ def _print_dropped(metrics: Sequence[Mapping[str, float]], what: str) -> None:
 
 
 def _check_sft(config: SftConfig) -> None:
-    from vilasr.env import EpisodeConfig
-    from vilasr.protocol import protocol_named
     from vilasr.tasks import task_named
     from vilasr.training.held_out import check_held_out
+    from vilasr.training.learner import adjusted, episode_of
     from vilasr.training.stream import open_stream
 
-    loaded = _check_model(config.model, config.device)
+    loaded = adjusted(_check_model(config.model, config.device), config)
     for source in config.data.tasks:
         if source.task:
             task_named(source.task).generate(source.split, 0, config.data.seed, source.options)
     check_held_out(config)
-    sizer = replace(loaded.sizer, max_pixels=config.max_pixels or loaded.sizer.max_pixels)
-    episode = EpisodeConfig(protocol=protocol_named(config.protocol or loaded.protocol), sizer=sizer)
-    load = open_stream(config.data, episode, chat=loaded.chat, settings=loaded.images)
+    load = open_stream(config.data, episode_of(loaded), chat=loaded.chat, settings=loaded.images)
     sample = load(0)
     say(f"Data: the first sample has {len(sample)} tokens, {int(sample.loss_mask.sum())} of them trained.")
 
@@ -195,9 +194,11 @@ def _train_rejection(config: RejectionConfig, show: Show) -> None:
 
 def _check_rejection(config: RejectionConfig) -> None:
     from vilasr.tasks import task_named
+    from vilasr.training.beforehand import check_fine_tuning
     from vilasr.training.rejection import count_questions
 
     _check_model(config.model, config.device)
+    check_fine_tuning(config)
     for source in config.prompts.tasks:
         task_named(source.task).generate(source.split, 0, config.prompts.seed, source.options)
     num = count_questions(config.prompts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import DONE, check_own_file, say
+from vilasr.cli.common import check_own_file, say
+from vilasr.cli.exit_codes import DONE
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:

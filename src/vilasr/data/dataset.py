@@ -9,7 +9,6 @@ DIR/images/<sha256>.png        each image once, under the content key of its pix
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping  # noqa: TC003 -- pydantic reads it
 from dataclasses import asdict, dataclass, field
 from pathlib import PureWindowsPath
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from vilasr.errors import InputError
+from vilasr.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -120,16 +120,3 @@ def check_same_dataset(folder: Path, info: DatasetInfo) -> None:
         got = "; ".join(f"{key} {there[key]!r} there, {now[key]!r} now" for key in differing)
         remedy = "Give the same settings to go on with it, or another folder."
         raise InputError(str(folder), expected="the settings it was begun with", got=got, remedy=remedy)
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """`path` holds all of `data` or what it held before."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from vilasr.data.dataset import IMAGE_FOLDER, INFO_FILE, SHARD_FOLDER, DatasetInfo, shard_path
 from vilasr.data.journal import journal_path, num_rows_there
 from vilasr.errors import InputError
+from vilasr.files import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,20 +67,12 @@ def only_writer(folder: Path, info: DatasetInfo) -> Iterator[None]:
         file = (folder / INFO_FILE).open("r+b")
     with file:
         try:
-            _lock(file)
+            lock(file)
         except BlockingIOError as error:
             got = "another process that is writing it"
             remedy = "Wait for it, or give another folder."
             raise InputError(str(folder), expected="a dataset of its own", got=got, remedy=remedy) from error
         yield
-
-
-def _lock(file: BinaryIO) -> None:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows: there, two writers at once are the user's care
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def remove_leftovers(folder: Path, info: DatasetInfo) -> None:

@@ -25,7 +25,6 @@ from vilasr.data.dataset import (
     DatasetInfo,
     check_same_dataset,
     shard_path,
-    write_atomically,
     write_info,
 )
 from vilasr.data.disk import disk_errors, only_writer, remove_leftovers
@@ -34,6 +33,7 @@ from vilasr.data.parallel import made_in_order
 from vilasr.data.rows import encode_row, encode_shard
 from vilasr.drawing import content_key, is_whole_png, load_image, save_png
 from vilasr.errors import InputError
+from vilasr.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,8 @@ from vilasr.errors import InputError
 from vilasr.protocol import COMPACT, Protocol, Sizer
 
 DEFAULT_TURNS = 10
-TURNS_BY_TASK = {"maze": 20}
+TURNS_BY_TASK = {"maze": 20, "ask": 20}
+"""Where it is not DEFAULT_TURNS. "ask" is the task of a user's own question, which may be about a maze."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,7 +18,7 @@ class Limits:
     """Where an episode ends at the latest. None means no limit, except for `max_turns`.
 
     Attributes:
-        max_turns: replies of the policy, failed ones included; None: 10, or 20 for mazes.
+        max_turns: replies of the policy, failed ones included; None: those of the task, see `turns_for`.
         max_images: of the sample and drawn, together.
         max_completion_tokens: a turn; the runner hands it to the policy's sampler.
         max_context_tokens: of the whole conversation; known only where the policy records its tokens.

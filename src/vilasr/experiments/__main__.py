@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
 import sys
 from collections import Counter
@@ -10,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.cli.common import say, whole_number
-from vilasr.cli.main import BAD_INPUT, INTERRUPTED, HelpFormatter
+from vilasr.cli.exit_codes import BAD_INPUT, DONE, INTERRUPTED
+from vilasr.cli.main import Parser
 from vilasr.errors import InputError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
 
     from vilasr.experiments.driver import Outcome
@@ -42,10 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m vilasr.experiments", description=__doc__, epilog=EXAMPLES, formatter_class=HelpFormatter
-    )
+def _parser() -> Parser:
+    parser = Parser(prog="python -m vilasr.experiments", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("--study", type=Path, default=STUDY, metavar="FILE", help="the TOML file of the experiments")
     parser.add_argument(
         "overrides", nargs="*", metavar="key.path=value", help="settings that replace those of the study"
@@ -73,11 +72,11 @@ def _run(args: argparse.Namespace) -> int:
     units = chosen(units_of(study), args.only)
     if args.list:
         _list(units)
-        return 0
+        return DONE
     if args.page:
         write_page(study)
         print(f"Written: {study.page}")
-        return 0
+        return DONE
     check_starts(study, units)
     before = {
         number: signal.signal(number, signal.default_int_handler)
@@ -99,7 +98,7 @@ def _run(args: argparse.Namespace) -> int:
             say(f"{name}: {outcome.value}")
     counts = Counter(outcome.value for outcome in outcomes.values())
     print(", ".join(f"{num} {value}" for value, num in counts.items()))
-    return FAILED if Outcome.FAILED in outcomes.values() else 0
+    return FAILED if Outcome.FAILED in outcomes.values() else DONE
 
 
 def _list(units: Sequence[Unit]) -> None:

@@ -16,27 +16,40 @@ if TYPE_CHECKING:
 
 
 def answers(evidence: Evidence) -> Iterator[str]:
-    """Each question, and below it a sentence for each of its measures."""
+    """Each question, and below it a sentence for each of its measures; those with nothing to go by at the end."""
     study = evidence.study
     yield (
         "Answered by rule, not by hand: two models are compared item by item and seed by seed; for the 95 % interval "
         "of their difference both items and seeds are drawn anew; a difference whose interval contains 0 is not shown."
     )
+    open_questions = []
     for question in study.questions:
         wanted = question.measures or [measure.title for measure in study.measures[:1]]
+        told = {
+            measure.title: _answer(evidence, question, measure) for measure in study.measures if measure.title in wanted
+        }
+        if not any(told.values()):
+            open_questions.append(question)
+            continue
         yield ""
         yield f"**{question.ask}** ({question.metric})"
         yield ""
-        for measure in study.measures:
-            if measure.title in wanted:
-                yield f"- {measure.title}: {_answer(evidence, question, measure)}"
+        for title, answer in told.items():
+            yield f"- {title}: {answer or f'{NOT_RUN}.'}"
+    if open_questions:
+        yield ""
+        yield f"{NOT_RUN.capitalize()}:"
+        yield ""
+        for question in open_questions:
+            yield f"- {question.ask} ({question.metric})"
 
 
 def _answer(evidence: Evidence, question: Question, measure: Measure) -> str:
+    """A sentence; "" where one of the models was not measured yet."""
     metric, study = metric_named(question.metric), evidence.study
     ours, theirs = (evidence.values(measure, name, metric) for name in (question.model, question.against))
     if not ours or not theirs:
-        return f"{NOT_RUN}."
+        return ""
     difference = difference_of(ours, theirs, factor=question.factor)
     if difference is None:
         return "nothing that both have, so far."

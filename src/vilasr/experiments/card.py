@@ -6,18 +6,21 @@ that are finished are left alone, so the command may be killed and given again: 
 
 from __future__ import annotations
 
-import argparse
+import hashlib
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from vilasr.benchmarks.wording import rate_text, score_text, signed_text
+from vilasr.cli.main import Parser
 from vilasr.errors import InputError
 from vilasr.experiments.plots import can_plot, plot_abilities
 from vilasr.experiments.tables import table
+from vilasr.experiments.units import weights_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +42,7 @@ MEASURED = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m vilasr.experiments.card", description=__doc__)
+    parser = Parser(prog="python -m vilasr.experiments.card", description=__doc__)
     parser.add_argument("--model", default="nano", help="a checkpoint folder (default: the embedded one)")
     parser.add_argument("--runs", type=Path, default=Path("runs/nano/measured"), help="where the runs go")
     parser.add_argument("--page", type=Path, default=Path("docs/nano.md"), help="the page to write")
@@ -54,7 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measure(
     model: str, runs: Path, *, num_items: Mapping[str, int] = NUM_ITEMS, seeds: Sequence[int] = SEEDS
 ) -> Iterator[Comparison]:
-    """For each benchmark what `vilasr compare` says of the run in words and that with drawing, which is the second."""
+    """For each benchmark what `vilasr compare` says of the run in words and that with drawing, which is the second.
+
+    The runs lie in a folder of `runs` that is named by the weights: other weights are measured anew.
+    """
+    weights = b"".join(path.read_bytes() for path in weights_of(model))
+    runs = runs / hashlib.sha256(weights or model.encode()).hexdigest()[:12]
+    runs.mkdir(parents=True, exist_ok=True)
     for benchmark, num in num_items.items():
         folders = [runs / f"{benchmark}-words", runs / benchmark]
         for folder, options in zip(folders, (["--no-drawing"], []), strict=True):
@@ -121,25 +130,38 @@ def overview(comparisons: Iterable[Comparison]) -> list[str]:
         rows.append(
             (f"`{_name(each)}`", str(drawn["num"]), guessing, _seeded(drawn), _seeded(words), change, *_drawings(drawn))
         )
-    return table((*header, "drawing score", "answer as drawn", "reflect"), rows)
+    return table((*header, "drawing score", "marks true", "answer as drawn", "reflect"), rows)
 
 
 def by_type(comparison: Comparison) -> list[str]:
-    """A table with a row for each group of a benchmark, and how many are better than guessing."""
+    """A table with a row for each group of a benchmark, and how far they are above guessing."""
     words, drawn = _summaries(comparison)
-    rows, is_above = [], []
+    rows = []
     for name, group in drawn["groups"].items():
-        guessing = group["guessing"]
-        if guessing is not None:
-            is_above.append(group["ci95"][0] > guessing)
         other = words["groups"].get(name)
-        verdict = "" if guessing is None else "yes" if is_above[-1] else "not shown"
-        in_words = _ranged(other) if other else ""
-        cells = (name.partition("=")[2], str(group["num"]), score_text(guessing), _ranged(group), in_words, verdict)
-        rows.append(cells)
+        cells = (name.partition("=")[2], str(group["num"]), score_text(group["guessing"]), _ranged(group))
+        rows.append((*cells, _ranged(other) if other else "", _verdict(group)))
     header = ("", "samples", "by guessing", "drawn", "in words", "drawn better than guessing")
-    sentence = f"Drawn, {sum(is_above)} of {len(is_above)} are better than guessing with 95 % confidence."
-    return [*table(header, rows), "", sentence]
+    return [*table(header, rows), "", *_above_guessing(drawn["groups"].values())]
+
+
+def _verdict(group: Summary) -> str:
+    if group["guessing"] is None:
+        return ""
+    return "yes" if group["ci95"][0] > group["guessing"] else "not shown"
+
+
+def _above_guessing(groups: Iterable[Summary]) -> Iterator[str]:
+    """A sentence on the choices, and one on the numbers, if there are any."""
+    for kind, called in (("choice", "choices"), ("number", "numbers")):
+        of_kind = [group for group in groups if group["answers"] == kind and group["guessing"] is not None]
+        if of_kind:
+            num_above = sum(_verdict(group) == "yes" for group in of_kind)
+            margin = fmean(group["score"] - group["guessing"] for group in of_kind)
+            yield (
+                f"Groups of {called}: {num_above} of {len(of_kind)} are better than guessing with 95 % confidence, "
+                f"drawn; on average by {signed_text(margin)} points."
+            )
 
 
 def _types(comparison: Comparison) -> dict[str, tuple[Summary, Summary]]:
@@ -171,12 +193,10 @@ def _seeded(summary: Summary) -> str:
     return _ranged(summary) + ("" if spread is None else f" +- {score_text(spread)}")
 
 
-def _drawings(summary: Summary) -> tuple[str, str, str]:
-    return (
-        score_text(summary["drawing_score"]),
-        rate_text(summary["drawing_agreement"]) if summary["drawing_agreement"] is not None else "",
-        rate_text(summary["reflection_rate"]),
-    )
+def _drawings(summary: Summary) -> tuple[str, ...]:
+    rates = ("valid_marks", "drawing_agreement", "reflection_rate")
+    known = ("" if summary[rate] is None else rate_text(summary[rate]) for rate in rates)
+    return (score_text(summary["drawing_score"]), *known)
 
 
 def _origin(comparisons: Sequence[Comparison]) -> list[str]:
@@ -186,7 +206,8 @@ def _origin(comparisons: Sequence[Comparison]) -> list[str]:
         f"`vilasr eval BENCHMARK --seeds {seeds.replace(' ', '')} --max-tokens {MAX_TOKENS}`, with and without "
         f"`--no-drawing`, greedy, seeds {seeds}; version {drawn['version']}. In brackets the 95 % interval over "
         "samples, after +- the standard deviation between seeds; drawn and in words are paired sample by sample. "
-        "Guessing: any option, or of numbers the best constant. Answer as drawn: it is what the last drawing shows."
+        "Guessing: any option, or of numbers the best constant. Marks true: of those that stand in the end. Answer as "
+        "drawn: it is what they show."
     ]
 
 

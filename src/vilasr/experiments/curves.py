@@ -50,16 +50,18 @@ def validation_curves(evidence: Evidence) -> Iterator[str]:
     units = {name: evidence.done(model=name) for name in models}
     read = {name: [read_curve(unit.folder, seed=unit.seed) for unit in done] for name, done in units.items()}
     curves = {name: [curve for curve in of_model if curve is not None] for name, of_model in read.items()}
-    rows = [row for name in models for row in _rows(name, curves[name])]
-    yield from table(("model", "seed", "questions", "reward", "gain", "accuracy, %"), rows)
-    yield ""
+    if any(units.values()):
+        rows = [row for name in models for row in _rows(name, curves[name])]
+        yield from table(("model", "seed", "questions", "reward", "gain", "accuracy, %"), rows)
+        yield ""
     command = "vilasr train grpo CONFIG model=START out=FOLDER"
     yield origin_line([unit for done in units.values() for unit in done], [command])
-    yield ""
-    yield "Does the reward rise, the whole interval of its gain above 0?"
-    yield ""
-    for name in models:
-        yield f"- {name}: {risen(curves[name], num_seeds=len(evidence.study.seeds))}"
+    if any(units.values()):
+        yield ""
+        yield "Does the reward rise, the whole interval of its gain above 0?"
+        yield ""
+        for name in models:
+            yield f"- {name}: {risen(curves[name], num_seeds=len(evidence.study.seeds))}"
     known = {name: of_model for name, of_model in curves.items() if of_model}
     yield from link_plot(
         evidence.study, "curves.png", "Validation reward by step", partial(plot_curves, known) if known else None

@@ -7,7 +7,6 @@ live on; the lock on the folder of all runs is its too, so that nobody works in 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import signal
@@ -18,11 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, BinaryIO
 
-from vilasr.cli.common import make_folder, say
+from vilasr.cli.common import make_folder, num_cores, say
 from vilasr.errors import InputError
 from vilasr.experiments.units import State
+from vilasr.files import lock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -150,7 +150,7 @@ def _start(unit: Unit, title: str, program: Sequence[str], lock: int, *, logs: P
     say(f"{title}: vilasr {shlex.join(unit.command)}")
     environment = dict(os.environ)
     if logs is not None:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, num_cores() // jobs)))
     with _log_file(logs, unit) as log:
         # In a group of its own: Ctrl-C reaches it through us, and once.
         process = subprocess.Popen(
@@ -216,7 +216,7 @@ def _only_driver(out: Path, deadline: float | None) -> Iterator[int | None]:
     """The lock of the folder, once nobody else has it; None when time is up before."""
     with (out / LOCK_FILE).open("ab") as file:
         waited = False
-        while not _locked(file.fileno()):
+        while not _locked(file):
             if not waited:
                 say(f"Waiting for an earlier start that is still at work in {out}.")
             waited = True
@@ -227,9 +227,9 @@ def _only_driver(out: Path, deadline: float | None) -> Iterator[int | None]:
         yield file.fileno()
 
 
-def _locked(descriptor: int) -> bool:
+def _locked(file: BinaryIO) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file)
     except BlockingIOError:
         return False
     return True

@@ -136,7 +136,7 @@ def read_attempts(path: Path, asked: EvaluationRow) -> dict[str, list[Attempt]]:
     header, rollouts = read_rollouts(path, on_bad_line=lambda error: None)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
     for rollout in rollouts:
-        place = int(rollout.sample.id.rpartition("/")[2])  # of generated samples
+        place = int(rollout.sample.id.rpartition("/")[2])  # load_study takes generated samples alone
         if place >= asked.num or rollout.sibling >= asked.samples_per_prompt:
             continue
         tokens = [turn.tokens for turn in rollout.turns]

@@ -107,19 +107,20 @@ def num_attempts(study: Study, measure: Measure) -> int:
 
 
 def _table(evidence: Evidence, columns: Sequence[Column], measures: Sequence[Measure]) -> Iterator[str]:
-    """Models by columns, and below it what it is made of."""
+    """Models by columns, where any of it was run, and below it what it is made of."""
     study = evidence.study
-    names = [row.name for row in study.models if any(row.name in column.cells for column in columns)]
-    rows = [(name, *(column.cells.get(name, "") for column in columns)) for name in names]
-    yield from table(("model", *(column.title for column in columns)), rows)
-    yield ""
+    evaluations = [*dict.fromkeys(measure.evaluation for measure in measures)]
+    units = [unit for name in evaluations for unit in evidence.done(evaluation=name)]
+    if units:
+        names = [row.name for row in study.models if any(row.name in column.cells for column in columns)]
+        rows = [(name, *(column.cells.get(name, "") for column in columns)) for name in names]
+        yield from table(("model", *(column.title for column in columns)), rows)
+        yield ""
     sizes = sorted({mean.num_items for column in columns for mean in column.means.values()})
     if sizes:
         span = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
         yield f"Items: {span}."
         yield ""
-    evaluations = [*dict.fromkeys(measure.evaluation for measure in measures)]
-    units = [unit for name in evaluations for unit in evidence.done(evaluation=name)]
     yield origin_line(units, [_command(study, name) for name in evaluations])
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import starmap
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from vilasr.data.dataset import write_atomically
 from vilasr.experiments.answers import answers
 from vilasr.experiments.curves import validation_curves
 from vilasr.experiments.evidence import Evidence
@@ -14,10 +14,11 @@ from vilasr.experiments.measured import accuracy, behaviour, passes
 from vilasr.experiments.plots import can_plot
 from vilasr.experiments.tables import NOT_RUN, origin_line, seeds_text, table
 from vilasr.experiments.units import State
+from vilasr.files import write_atomically
 from vilasr.training.metrics import read_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from vilasr.experiments.study import ModelRow, Study
     from vilasr.experiments.units import Unit
@@ -92,14 +93,19 @@ def _minutes(unit: Unit) -> float:
 
 
 def _left(evidence: Evidence) -> Iterator[str]:
-    """Models and measurements that are missing, all seeds of one together."""
-    waiting: defaultdict[tuple[str, State], list[Unit]] = defaultdict(list)
+    """What is missing: models that are to be trained, and measured by each evaluation."""
+    waiting: defaultdict[tuple[str, State], defaultdict[str, list[Unit]]] = defaultdict(lambda: defaultdict(list))
     for unit in evidence.units:
         state = evidence.states[unit.name]
         if state is not State.DONE:
-            waiting["/".join(filter(None, (unit.evaluation, unit.model))), state].append(unit)
+            what = "training" if unit.evaluation is None else f"`{unit.evaluation}`"
+            waiting[what, state][unit.model].append(unit)
     if not waiting:
         yield "Everything was run."
-    for (name, state), units in waiting.items():
-        seeds = [unit.seed for unit in units if unit.seed is not None]
-        yield f"- `{name}`{', ' + seeds_text(seeds) if seeds else ''}: {state.value}"
+    for (what, state), models in waiting.items():
+        yield f"- {what}, {state.value}: {', '.join(starmap(_with_seeds, models.items()))}"
+
+
+def _with_seeds(model: str, units: Sequence[Unit]) -> str:
+    seeds = [unit.seed for unit in units if unit.seed is not None]
+    return f"`{model}` ({seeds_text(seeds)})" if seeds else f"`{model}`"

@@ -37,7 +37,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from vilasr.benchmarks import GENERATED
 from vilasr.errors import InputError
+from vilasr.experiments.evidence import metric_named
 from vilasr.training.config import Section, load_config
 
 if TYPE_CHECKING:
@@ -80,9 +82,10 @@ class EvaluationRow(Section):
     """A run of `vilasr eval`.
 
     Attributes:
+        benchmark: one whose items are generated.
         num: items; `samples_per_prompt`: attempts at each.
         seed: of the items and of sampling; the same for all models, so that they can be compared item by item.
-        options: further options of `vilasr eval`.
+        options: further options of `vilasr eval`, but for --data.
         models: those that are measured; empty: all.
     """
 
@@ -167,10 +170,9 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
     """Read a study, with overrides as of any config.
 
     Raises:
-        InputError: a key, type or value is wrong; a name stands twice, or is used and nowhere given.
+        InputError: a key, type or value is wrong; a name stands twice, or is used and nowhere given; an evaluation
+            takes its items from files.
     """
-    from vilasr.experiments.evidence import metric_named  # which knows of studies
-
     study = load_config(Study, path, overrides)
     names = [row.name for row in study.models]
     evaluations = [row.name for row in study.evaluations]
@@ -184,6 +186,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
             raise InputError(f"{path}: models", expected="each below the one that it starts from", got=got)
     for evaluation in study.evaluations:
         _check_known(evaluation.models, names, f"{path}: models of {evaluation.name}")
+        _check_generated(evaluation, f"{path}: evaluation {evaluation.name}")
     for measure in study.measures:
         _check_known([measure.evaluation], evaluations, f"{path}: evaluation of {measure.title}")
     for question in study.questions:
@@ -191,6 +194,16 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> Study:
         _check_known([question.model, question.against], names, f"{path}: models of {question.ask!r}")
         _check_known(question.measures, titles, f"{path}: measures of {question.ask!r}")
     return study
+
+
+def _check_generated(row: EvaluationRow, where: str) -> None:
+    """Which items are asked for now is seen by the number that the ids of generated samples end with."""
+    known = [benchmark.name for benchmark in GENERATED]
+    if row.benchmark not in known:
+        expected = "a benchmark whose items are generated, one of " + ", ".join(known)
+        raise InputError(where, expected=expected, got=repr(row.benchmark))
+    if any(option.partition("=")[0] == "--data" for option in row.options):
+        raise InputError(where, expected="items that are generated, so no --data", got=" ".join(row.options))
 
 
 def _check_known(used: Iterable[str], known: Iterable[str], where: str) -> None:

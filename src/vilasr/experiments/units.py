@@ -90,10 +90,15 @@ class Unit:
         return bool(summary.get("complete")) and summary["num"] + summary["num_excluded"] == self.num
 
     def _is_outdated(self) -> bool:
-        start = Path(str(files("vilasr"))) / "models" / "nano" if self.start == "nano" else Path(self.start)
-        weights = [path.stat().st_mtime for path in start.glob("*.safetensors")]
+        weights = [path.stat().st_mtime for path in weights_of(self.start)]
         worked = [path.stat().st_mtime for path in self.folder.glob("*.jsonl")]
         return bool(weights and worked) and max(worked) < max(weights)
+
+
+def weights_of(model: str) -> list[Path]:
+    """The files of a model's weights: "nano", or a checkpoint folder; none of what is not here."""
+    folder = Path(str(files("vilasr"))) / "models" / "nano" if model == "nano" else Path(model)
+    return sorted(folder.glob("*.safetensors"))
 
 
 def units_of(study: Study) -> list[Unit]:

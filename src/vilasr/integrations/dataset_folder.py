@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import vilasr
 from vilasr.data.card import cell
-from vilasr.data.dataset import CARD_FILE, SHARD_FOLDER, SHARD_ROWS, shard_path, write_atomically, write_info
+from vilasr.data.dataset import CARD_FILE, SHARD_FOLDER, SHARD_ROWS, shard_path, write_info
 from vilasr.data.rows import encode_row, encode_shard
+from vilasr.files import write_atomically
 from vilasr.integrations.staging import ImageFolder
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from vilasr.data import DatasetInfo
 from vilasr.data.card import cell
-from vilasr.data.dataset import write_atomically
 from vilasr.drawing import style_named
 from vilasr.env import EpisodeConfig
 from vilasr.errors import DataError, InputError
+from vilasr.files import write_atomically
 from vilasr.integrations.conversations import conversations_of, recorded_sizer
 from vilasr.integrations.dataset_folder import DatasetFolder
 from vilasr.integrations.official import EXTRA, encode_question

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vilasr.benchmarks import Exclusion
     from vilasr.env import EpisodeConfig
     from vilasr.lmms_eval.requests import Request
-    from vilasr.types import Rollout, Sample, SamplingParams
+    from vilasr.types import Rollout, RolloutKey, Sample, SamplingParams
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,6 @@ MAX_TOLD = 10
 """Failed requests of one call that are named in the log; all are counted."""
 LEFT_OUT = "left_out"
 """The outcome of a request that could not be asked."""
-
-Key = tuple[str, int]
-"""(sample id, sibling)."""
 
 
 class Options(BaseModel):
@@ -141,21 +138,20 @@ class Answerer:
                 could be asked.
         """
         keyed = [(self._next_key(request), request) for request in requests]
-        groups: dict[tuple[str, SamplingParams], dict[Key, Request]] = {}
+        groups: dict[tuple[str, SamplingParams], dict[RolloutKey, Request]] = {}
         for key, request in keyed:
             self._tell_unused(request)
             sampling = sampling_of(request.settings, self.options.max_tokens)
             groups.setdefault((request.task, sampling), {})[key] = request
-        replies: dict[Key, str] = {}
-        failures: dict[Key, str] = {}
+        replies: dict[RolloutKey, str] = {}
+        failures: dict[RolloutKey, str] = {}
         with tqdm(total=len(requests), desc="rollouts", unit="") as bar:
 
             def done(rollout: Rollout) -> None:
-                key = (rollout.sample.id, rollout.sibling)
-                replies[key] = reply_of(rollout, self.options.response)
+                replies[rollout.key] = reply_of(rollout, self.options.response)
                 self.outcomes[rollout.status.value] += 1
                 if rollout.status is Status.POLICY_ERROR:
-                    failures[key] = f"policy: {rollout.reason}"
+                    failures[rollout.key] = f"policy: {rollout.reason}"
                 bar.update()
 
             for (task, sampling), group in groups.items():
@@ -167,8 +163,12 @@ class Answerer:
         return [cut(replies.get(key, ""), request.settings.get("until")) for key, request in keyed]
 
     def _play(
-        self, task: str, requests: Mapping[Key, Request], sampling: SamplingParams, on_done: Callable[[Rollout], None]
-    ) -> dict[Key, str]:
+        self,
+        task: str,
+        requests: Mapping[RolloutKey, Request],
+        sampling: SamplingParams,
+        on_done: Callable[[Rollout], None],
+    ) -> dict[RolloutKey, str]:
         """Run the requests of one task; returns why some could not be asked."""
         config = replace(self._config, limits=replace(self._config.limits, max_completion_tokens=sampling.max_tokens))
         writer = self._writer(task, sampling, config)
@@ -203,7 +203,7 @@ class Answerer:
         )
         return {key: left_out[key[0]] for key in requests if key[0] in left_out}
 
-    def _next_key(self, request: Request) -> Key:
+    def _next_key(self, request: Request) -> RolloutKey:
         sibling = self._num_asked[request.id]
         self._num_asked[request.id] += 1
         return request.id, sibling
@@ -233,7 +233,7 @@ class Answerer:
                 self._told.add(setting)
                 logger.warning("generation_kwargs: %s is not used here.", setting)
 
-    def _tell(self, failures: Mapping[Key, str]) -> None:
+    def _tell(self, failures: Mapping[RolloutKey, str]) -> None:
         """Log what failed; InputError when nothing ever went well."""
         for (sample_id, _), reason in list(failures.items())[:MAX_TOLD]:
             logger.warning("%s gets an empty answer. %s", sample_id, reason)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from vilasr.drawing import content_key, is_whole_png, load_image, save_png
 from vilasr.errors import DataError, InputError, InvariantError
+from vilasr.files import lock
 from vilasr.rollout.codec import IMAGE_FOLDER, decode_rollout, encode_rollout, without_tokens
 from vilasr.rollout.header import HEADER_START, Header, decode_header, differences, encode_header
 from vilasr.types import Status
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from vilasr.types import Json, Rollout
+    from vilasr.types import Json, Rollout, RolloutKey
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +38,6 @@ MAX_LINE_BYTES = 64 * 2**20
 """A longer line is not read: one rollout takes kilobytes."""
 SYNC_SECONDS = 1.0
 """How much a power cut may cost. A killed process loses nothing: its lines are with the operating system already."""
-
-RolloutKey = tuple[str, int]
-"""(sample id, sibling): what a rollout is known by."""
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -89,7 +87,7 @@ def _read_lines(
         for number, line in _numbered_lines(stream):
             try:
                 rollout = _parse_line(line, path.parent, tokens)
-                key = _key_of(rollout)
+                key = rollout.key
                 if key in seen:
                     raise DataError(f"sample {key[0]!r}, sibling {key[1]}, is there twice")
             except DataError as error:
@@ -108,10 +106,6 @@ def _read_lines(
         for start in failed.values():
             stream.seek(start)
             yield _parse_line(stream.readline(MAX_LINE_BYTES), path.parent, tokens)
-
-
-def _key_of(rollout: Rollout) -> RolloutKey:
-    return rollout.sample.id, rollout.sibling
 
 
 def _numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -184,12 +178,13 @@ class RolloutWriter:
         except OSError as error:
             raise self._cannot_write(error) from error
         try:
-            _lock(self._file, str(path))
+            self._lock()
             self._end = self._resume() if resume else self._begin()
             if self._end == 0:
                 self._write_line(encode_header(header))
         except BaseException:
-            self._file.close()
+            with suppress(OSError):  # closing writes what a full disk has just refused
+                self._file.close()
             raise
 
     def append(self, rollout: Rollout) -> None:
@@ -199,7 +194,7 @@ class RolloutWriter:
             InputError: a base image cannot be read, or the disk cannot be written; the file stays as it was.
             InvariantError: a rollout that is in the file already, or whose tokens do not fit together.
         """
-        key = _key_of(rollout)
+        key = rollout.key
         if key in self.done:
             raise InvariantError(f"sample {key[0]!r}, sibling {key[1]}, is written twice")
         base_keys = [self._store(image) for image in rollout.sample.images]
@@ -230,13 +225,24 @@ class RolloutWriter:
         with suppress(InputError) if error is not None else nullcontext():  # the first error says more
             self.close()
 
+    def _lock(self) -> None:
+        try:
+            lock(self._file)
+        except BlockingIOError as error:
+            raise InputError(
+                str(self.path),
+                expected="a file of our own",
+                got="another run that is writing it",
+                remedy="Wait for it to end, or write to another path.",
+            ) from error
+
     def _begin(self) -> int:
         if os.fstat(self._file.fileno()).st_size:
             raise InputError(
                 str(self.path),
                 expected="a new file",
                 got="one that exists",
-                remedy="Give --resume to go on with it, or another path.",
+                remedy="Resume to go on with it, or write to another path.",
             )
         return 0
 
@@ -270,7 +276,7 @@ class RolloutWriter:
                 logger.warning("%s: line %d is no rollout (%s); its sample runs again.", self.path, number, error)
                 continue
             is_failed = self._retry_failed and rollout.status is Status.POLICY_ERROR
-            (self.failed if is_failed else self.done).add(_key_of(rollout))
+            (self.failed if is_failed else self.done).add(rollout.key)
         self.failed -= self.done
 
     def _write_line(self, data: Json) -> None:
@@ -338,20 +344,6 @@ def _end_of_last_line(stream: BinaryIO, size: int, block: int = 2**16) -> int:
             return start + found + 1
         end = start
     return 0
-
-
-def _lock(stream: BinaryIO, name: str) -> None:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows: there, two writers at once are the user's care
-        return
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        remedy = "Wait for it to end, or write to another path."
-        raise InputError(
-            name, expected="a file of our own", got="another run that is writing it", remedy=remedy
-        ) from error
 
 
 def _why(error: OSError) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum
 from importlib import metadata
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+from pydantic_core import to_jsonable_python
 
 from vilasr.errors import DataError, InputError
 from vilasr.rollout.fields import flag, integer, mapping, number, text
 from vilasr.types import Json, SamplingParams
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEMA_VERSION = 1
 HEADER_START = b'{"schema_version":'
@@ -48,7 +49,7 @@ class Header:
     @property
     def settings(self) -> dict[str, Json]:
         """All that must be equal for a run to be resumed."""
-        data = as_json(self)
+        data = to_jsonable_python(self)
         return {key: value for key, value in data.items() if key not in ("created", "vilasr_version")}
 
     @property
@@ -75,14 +76,14 @@ def new_header(
         style=style,
         drawing=drawing,
         sampling=sampling,
-        config=as_json(dict(config or {})),
+        config=to_jsonable_python(dict(config or {})),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         vilasr_version=metadata.version("vilasr"),
     )
 
 
 def encode_header(header: Header) -> dict[str, Json]:
-    return {"schema_version": SCHEMA_VERSION, "config_hash": header.config_hash, **as_json(header)}
+    return {"schema_version": SCHEMA_VERSION, "config_hash": header.config_hash, **to_jsonable_python(header)}
 
 
 def decode_header(data: Json, name: str) -> Header:
@@ -123,23 +124,6 @@ def differences(old: Header, new: Header) -> list[str]:
         for key in sorted({*before, *now})
         if before.get(key, missing) != now.get(key, missing)
     ]
-
-
-def as_json(value: Any) -> Json:
-    """Dataclasses to dicts, enums to their values, paths to text, tuples to lists; the rest as it is.
-
-    >>> as_json(SamplingParams())
-    {'temperature': 0.0, 'top_p': 1.0, 'max_tokens': 1024}
-    """
-    if isinstance(value, Enum):
-        return value.value
-    if dataclasses.is_dataclass(value):
-        return {entry.name: as_json(getattr(value, entry.name)) for entry in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): as_json(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_json(entry) for entry in value]
-    return str(value) if isinstance(value, Path) else value
 
 
 def _flat(data: Json, prefix: str = "") -> dict[str, str]:

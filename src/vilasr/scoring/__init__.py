@@ -2,7 +2,7 @@
 
 from vilasr.scoring.comparison import Change, change_between
 from vilasr.scoring.extract import Extraction, extract_answer
-from vilasr.scoring.guessing import Guess, guessing_score
+from vilasr.scoring.guessing import Guess, guessing_score, kind_of
 from vilasr.scoring.modes import MODES
 from vilasr.scoring.mra import mean_relative_accuracy
 from vilasr.scoring.numbers import exact_number
@@ -56,6 +56,7 @@ __all__ = [
     "facts_of",
     "guessing_score",
     "is_reflective",
+    "kind_of",
     "mean_relative_accuracy",
     "outcome_of",
     "pair_samples",

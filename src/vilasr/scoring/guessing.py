@@ -55,6 +55,14 @@ def guessing_score(guesses: Sequence[Guess | None]) -> float | None:
     return (sum(chances) + len(numbers) * constant) / len(guesses)
 
 
+def kind_of(guesses: Sequence[Guess | None]) -> str:
+    """What is asked for: "choice", "number", "mixed"; "other" where guessing is not defined for one of them."""
+    if any(guess is None for guess in guesses):
+        return "other"
+    kinds = {"number" if guess.chance is None else "choice" for guess in guesses if guess is not None}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
 def best_constant(truths: Sequence[float]) -> tuple[float, float]:
     """The constant answer with the greatest mean relative accuracy, and that accuracy.
 

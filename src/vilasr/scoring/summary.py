@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from vilasr.tasks import DrawingGrade
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RolloutFacts:
@@ -30,6 +32,7 @@ class RolloutFacts:
         num_drawn_images: images that drawing appended.
         errors: kinds of the model mistakes, one a mistake.
         drawing_score: 0..1, the drawing against the truth; None when nobody graded it.
+        num_graded: marks on the last image whose truth is known; `num_valid`: those of them that are true of the world.
         agrees: whether the answer is the one that the drawing shows; None when unknown.
         guess: what guessing would score; None where that is not defined.
     """
@@ -45,6 +48,8 @@ class RolloutFacts:
     is_reflective: bool
     errors: tuple[str, ...] = ()
     drawing_score: float | None = None
+    num_graded: int = 0
+    num_valid: int = 0
     agrees: bool | None = None
     guess: Guess | None = None
     seconds: float = 0.0
@@ -84,6 +89,8 @@ class Summary:
     """All statistics of one run. Rates are shares of all rollouts and `answered + truncated + error` is 1.
 
     Attributes:
+        valid_marks: share of the graded marks that are true of the world; None without any.
+        drawing_agreement: share of rollouts, of those in which it is known.
         outcomes: rollouts of each of OUTCOMES.
         turn_counts: rollouts by their number of turns; `drawing_counts`: by that of executed drawing actions.
     """
@@ -100,6 +107,7 @@ class Summary:
     mean_drawn_images: float
     reflection_rate: float
     drawing_score: float | None
+    valid_marks: float | None
     drawing_agreement: float | None
     seconds: float
     statuses: dict[str, int]
@@ -114,7 +122,7 @@ def facts_of(
     rollout: Rollout,
     *,
     groups: tuple[str, ...] = (),
-    drawing_score: float | None = None,
+    grade: DrawingGrade | None = None,
     agrees: bool | None = None,
 ) -> RolloutFacts:
     """Score one rollout and keep what statistics need of it."""
@@ -129,7 +137,9 @@ def facts_of(
         num_drawn_images=sum(image.parent is not None for image in rollout.images),
         is_reflective=is_reflective(rollout),
         errors=tuple(turn.error.kind.value for turn in rollout.turns if turn.error),
-        drawing_score=drawing_score,
+        drawing_score=grade.score if grade else None,
+        num_graded=grade.num_graded if grade else 0,
+        num_valid=grade.num_valid if grade else 0,
         agrees=agrees,
         guess=guess_of(rollout.sample, gold_of(rollout.sample)),
         seconds=rollout.seconds,
@@ -160,6 +170,7 @@ def summarise(facts: Iterable[RolloutFacts], *, seed: int = 0) -> Summary:
         mean_drawn_images=_mean([row.num_drawn_images for row in rows]),
         reflection_rate=_mean([row.is_reflective for row in rows]),
         drawing_score=_known_mean([row.drawing_score for row in rows]),
+        valid_marks=_share(sum(row.num_valid for row in rows), sum(row.num_graded for row in rows)),
         drawing_agreement=_known_mean([row.agrees for row in rows]),
         seconds=math.fsum(row.seconds for row in rows),
         statuses=dict(Counter(row.status.value for row in rows).most_common()),
@@ -252,6 +263,10 @@ def bootstrap_means(values: Sequence[float], rng: np.random.Generator, *, num_re
 
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def _known_mean(values: Sequence[float | None]) -> float | None:

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 
 from vilasr.errors import InputError
-from vilasr.policies.transformers.model import LoadedModel, save_model
+from vilasr.files import write_atomically
 from vilasr.training.disk import disk_errors
 from vilasr.training.distributed import piece_like, whole
 
@@ -38,19 +38,6 @@ STATE_FILE = "state.json"
 logger = logging.getLogger(__name__)
 
 
-def save_checkpoint(
-    out: Path, step: int, loaded: LoadedModel, optimizer: torch.optim.Optimizer, *, state: Mapping[str, Json], keep: int
-) -> Path:
-    """Write the checkpoint of `step` under `out`, then drop all but the newest `keep`.
-
-    Raises:
-        InputError: it could not be written, the disk being full for one; earlier checkpoints stay as they are.
-    """
-    return write_checkpoint(
-        out, step, lambda folder: save_model(loaded, folder), flatten_optimizer(optimizer), state=state, keep=keep
-    )
-
-
 def write_checkpoint(
     out: Path,
     step: int,
@@ -60,7 +47,16 @@ def write_checkpoint(
     state: Mapping[str, Json],
     keep: int,
 ) -> Path:
-    """`save_checkpoint` for what is trained otherwise: `write_model` writes it into the folder it is given."""
+    """Write the checkpoint of `step` under `out`, then drop all but the newest `keep`.
+
+    Args:
+        write_model: writes what is trained into the folder it is given.
+        optimizer: as of `flatten_optimizer`.
+        state: what the checkpoint shall say about the run, see `read_state`.
+
+    Raises:
+        InputError: it could not be written, the disk being full for one; earlier checkpoints stay as they are.
+    """
     final = out / "checkpoints" / f"{step:06d}"
     with _replacing(final) as partial:
         write_model(partial)
@@ -75,17 +71,14 @@ def write_checkpoint(
     return final
 
 
-def save_final(loaded: LoadedModel, folder: Path) -> None:
+def write_final(folder: Path, write_model: Callable[[Path], None]) -> None:
     """Write the finished model of a run as `folder`, whole or not at all; what was there before is gone.
+
+    `write_model` writes it into the folder it is given.
 
     Raises:
         InputError: it could not be written.
     """
-    write_final(folder, lambda partial: save_model(loaded, partial))
-
-
-def write_final(folder: Path, write_model: Callable[[Path], None]) -> None:
-    """`save_final` for a model that `write_model` writes into the folder it is given."""
     with _replacing(folder) as partial:
         write_model(partial)
         (partial / STATE_FILE).unlink(missing_ok=True)  # came along from the checkpoint that was resumed
@@ -191,23 +184,21 @@ def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
     return {f"{number}.{name}": whole(tensor) for number, moments in state.items() for name, tensor in moments.items()}
 
 
-def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file that is whole or absent, whenever the process dies.
+def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file that is whole or absent, whenever the process dies. It is put together in memory.
 
     Raises:
         InputError: it could not be written; an earlier file of that name stays as it is.
     """
-    partial = path.with_suffix(".partial")
     with disk_errors(path):
-        save_file(dict(tensors), partial, dict(metadata))
-        _sync(partial)
-        partial.replace(path)
+        write_atomically(path, save(dict(tensors), dict(metadata) if metadata else None))
 
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
     """A folder to write into, which takes the place of `folder` when it is complete and on disk.
 
+    Its files may be read by whoever may read the folder: safetensors would leave the weights to their owner alone.
     Killed at any point, `folder` is what it was, or whole and new, or, for the moment between two names, not there.
     """
     partial, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("partial", "old"))
@@ -216,8 +207,11 @@ def _replacing(folder: Path) -> Iterator[Path]:
     try:
         with disk_errors(folder):
             yield partial
-            for path in (*partial.iterdir(), partial):
+            readable = partial.stat().st_mode & 0o666
+            for path in partial.iterdir():
+                path.chmod(readable)
                 _sync(path)
+            _sync(partial)
             if folder.exists():
                 folder.rename(old)
             partial.rename(folder)

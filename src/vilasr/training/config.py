@@ -8,12 +8,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from vilasr.errors import InputError
+from vilasr.training.config_errors import first_mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
@@ -21,6 +31,15 @@ if TYPE_CHECKING:
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Part = Literal["vision", "projector", "text"]
 Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _not_for_tests(value: object) -> object:
+    if value == "test":
+        raise ValueError("'train' or 'validation', since models are evaluated on 'test'")
+    return value
+
+
+Split = Annotated[Literal["train", "validation"], BeforeValidator(_not_for_tests)]
 
 
 def _be_strict(schema: object) -> None:
@@ -55,7 +74,7 @@ class Section(BaseModel):
     def _paths_are_named(cls, value: object, info: ValidationInfo) -> object:
         annotation = cls.model_fields[info.field_name or ""].annotation
         if value == "" and Path in (annotation, *get_args(annotation)):
-            raise ValueError("give a path")  # it would mean the folder that the command is given in
+            raise ValueError("a path")  # it would mean the folder that the command is given in
         return value
 
 
@@ -70,7 +89,7 @@ class TaskSource(Section):
     dataset: Path | None = None
     rollouts: Path | None = None
     weight: float = Field(default=1.0, gt=0)
-    split: Literal["train", "validation", "test"] = "train"
+    split: Split = "train"
     options: dict[str, str] = {}
     mistakes: float = Field(default=0.0, ge=0, le=1)
     without_drawing: float = Field(default=0.0, ge=0, le=1)
@@ -165,10 +184,12 @@ class PointingSection(Section):
 
 
 class CopyingSection(Section):
-    """The auxiliary loss of `vilasr.training.copying`; needs `matmul_attention`.
+    """The auxiliary losses of `vilasr.training.copying`. `weight` is that of those on attention; it needs
+    `matmul_attention`.
 
-    `concluding` weighs the mean negative log-likelihood of the concluded letter alone. It is one token among hundreds,
-    so that the mean over all of them hardly feels it, and yet all that an answer is judged by.
+    `concluding` weighs the mean negative log-likelihood of the concluded letter and of the number with which a turn
+    goes on, and needs nothing. They are a few tokens among hundreds, so that the mean over all hardly feels them, and
+    yet all that follows depends on them.
     """
 
     weight: float = Field(default=0.0, ge=0)
@@ -248,7 +269,9 @@ class SftConfig(Section):
                 num_rollouts = sum(1 for _ in lines) - 1
         except OSError as error:
             got = str(error.strerror).lower()
-            raise InputError(str(self.data.rollouts), expected="a rollout file", got=got) from error
+            raise InputError(
+                str(self.data.rollouts), expected="a rollout file", got=got, remedy="Check the path."
+            ) from error
         return max(1, math.ceil(self.epochs * num_rollouts / self.data.batch_size))
 
 
@@ -260,24 +283,17 @@ def load_config(kind: type[ConfigT], path: Path, overrides: Sequence[str] = ()) 
     """
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), expected="a readable TOML file", got=f"{error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), expected="valid TOML", got=f"{error}") from error
+    except OSError as error:
+        got = str(error.strerror).lower()
+        raise InputError(str(path), expected="a readable TOML file", got=got, remedy="Check the path.") from error
+    except ValueError as error:  # no UTF-8, or no TOML
+        raise InputError(str(path), expected="valid TOML", got=str(error)) from error
     for override in overrides:
         _apply(values, override)
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "config"
-        known = ", ".join(sorted(_fields_at(kind, first["loc"])))
-        raise InputError(
-            f"{path}: {key}",
-            expected=f"a known key ({known})" if first["type"] == "extra_forbidden" else first["msg"],
-            got=repr(first.get("input")),
-            remedy=f"{error.error_count()} problem(s) in all." if error.error_count() > 1 else "",
-        ) from error
+        raise first_mistake(kind, path, error) from error
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
@@ -294,13 +310,3 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(values, dict):
             raise InputError(f"override {key}", expected="a key inside a section", got=f"{parent} is a value")
     values[last] = value
-
-
-def _fields_at(kind: type[BaseModel], location: Sequence[str | int]) -> Mapping[str, object]:
-    """Fields of the section in which `location` lies."""
-    for part in location[:-1]:
-        field = kind.model_fields.get(str(part))
-        for inner in (field.annotation, *get_args(field.annotation)) if field is not None else ():
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                kind = inner
-    return kind.model_fields

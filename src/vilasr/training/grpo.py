@@ -9,7 +9,6 @@ term (paper).
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -29,7 +28,8 @@ from vilasr.training.grpo_validation import Validation
 from vilasr.training.learner import open_learner
 from vilasr.training.metrics import MetricsLog, plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
-from vilasr.training.resume import FREE, find_start, identity
+from vilasr.training.resume import FREE, find_start
+from vilasr.training.streak import SKIPPED, Streak
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 
 Report = Callable[[int, dict[str, float]], None]
 
-IDLE_STEPS = 10
-"""After so many steps in a row without an update, the log says what to do."""
+IDLE = (
+    "%d steps in a row taught nothing: no group had rewards that differ. Give questions that are answered right "
+    'sometimes (see accuracy), more num_siblings, or zero_variance = "resample".'
+)
 LOGPROB_TOLERANCE = 1e-4
 """Sampler and trainer agree to this in float32; what is above is told."""
 
@@ -69,22 +71,21 @@ def train_grpo(
         torch.set_num_threads(config.threads)
     _warn_if_off_policy(config)
     questions = held_out(config)
-    free = _free_settings(config)
-    start, first_step = find_start(config, config.out, free=free)
-    own = identity(config, free=free)
-    learner = open_learner(config, Ranks(device=config.device), start=start)
+    start = find_start(config, config.out, free=_free_settings(config))
+    learner = open_learner(config, Ranks(device=config.device), start=start.folder)
     learner.model.eval()
     reward = reward or reward_function(config.reward)
     warmup = warmup_steps(config.optim, config.steps)
     rate = warmup_then_cosine(config.steps, warmup=warmup, final=config.optim.final_lr)
-    num_idle, largest_error = 0, LOGPROB_TOLERANCE
-    first_line = _first_line(first_step, config)
+    idle, skipping, largest_error = Streak(IDLE), Streak(SKIPPED), LOGPROB_TOLERANCE
+    first_line = _first_line(start.step, config)
+    position = start.state.get("position", 0)  # in the prompts; a new run has none
     with (
-        closing(Sampler(config, learner.loaded, reward, position=_position_of(start))) as sampler,
+        closing(Sampler(config, learner.loaded, reward, position=position)) as sampler,
         closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_line)) as log,
         closing(Validation(config, questions, sampler, reward, first_step=first_line)) as validation,
     ):
-        for step in range(first_step, config.steps):
+        for step in range(start.step, config.steps):
             started = time.perf_counter()
             metrics = validation.before(step)
             experience = sampler.take(step)
@@ -96,8 +97,9 @@ def train_grpo(
             sampler.weights_changed()
             metrics["seconds"] = time.perf_counter() - started
             log.write(step, metrics)
-            num_idle = 0 if metrics["updates"] else num_idle + 1
-            _warn_if_idle(num_idle)
+            is_skipped = "skipped" in metrics
+            skipping.count(happened=is_skipped and not metrics["updates"])
+            idle.count(happened=not is_skipped and not metrics["updates"])
             largest_error = _warn_if_apart(step, metrics, largest_error, config)
             if config.keep_rollouts and step % config.keep_rollouts == 0:
                 _keep_rollouts(config, step, experience, sampler)
@@ -106,19 +108,11 @@ def train_grpo(
             if is_last and questions:
                 log.write(config.steps, validation.before(config.steps))
             if is_last or (step + 1) % config.save_every == 0:
-                state = own | {"position": experience.position}
+                state = start.identity | {"position": experience.position}
                 learner = learner.save(config.out, step + 1, state=state, keep=config.keep)
                 plot_run(config.out, PLOTTED)
     learner.save_final(config.out / "model")
     return config.out / "model"
-
-
-def _position_of(start: Path | None) -> int:
-    """Where in the prompts the run goes on to ask, as its checkpoint says."""
-    if start is None:
-        return 0
-    position: int = json.loads((start / "state.json").read_text(encoding="utf-8"))["position"]
-    return position
 
 
 def _free_settings(config: GrpoConfig) -> frozenset[str]:
@@ -130,15 +124,6 @@ def _free_settings(config: GrpoConfig) -> frozenset[str]:
 def _first_line(first_step: int, config: GrpoConfig) -> int:
     """The first step whose line is written (again); that of the final model belongs to the last checkpoint."""
     return first_step + 1 if first_step == config.steps else first_step
-
-
-def _warn_if_idle(num_idle: int) -> None:
-    if num_idle and num_idle % IDLE_STEPS == 0:
-        logger.warning(
-            "%d steps in a row taught nothing: no group had rewards that differ. Give questions that are answered "
-            'right sometimes (see accuracy), more num_siblings, a higher temperature, or zero_variance = "resample".',
-            num_idle,
-        )
 
 
 def _warn_if_apart(step: int, metrics: dict[str, float], largest: float, config: GrpoConfig) -> float:

@@ -35,24 +35,10 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vilasr.training.config import LoraSection, OptimSection, Section
-from vilasr.training.rejection_config import PromptSource
+from vilasr.training.prompt_config import PromptSection, PromptSource
 
 
-class PromptSection(Section):
-    """Questions: an endless mixture of tasks, or the rows of a dataset folder, epoch after epoch in a new order."""
-
-    tasks: tuple[PromptSource, ...] = ()
-    data: Path | None = None
-    seed: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> PromptSection:
-        if bool(self.tasks) == (self.data is not None):
-            raise ValueError("give either tasks or data")
-        return self
-
-
-class ValidationSection(Section):
+class GrpoValidationSection(Section):
     """The same questions again and again, never trained on: before every `every`-th step, and after the last; 0: never.
 
     Attributes:
@@ -69,7 +55,7 @@ class ValidationSection(Section):
     temperature: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
-    def _one_origin(self) -> ValidationSection:
+    def _one_origin(self) -> GrpoValidationSection:
         if self.tasks and self.data is not None:
             raise ValueError("give either validation.tasks or validation.data")
         return self
@@ -147,7 +133,8 @@ class GrpoConfig(Section):
         lag: 1 samples the next step's rollouts while this step's are learned from, with the weights before it.
         exact: the engine takes turns in rounds, so that a run that is resumed ends with the very same bits. Off, it is
             somewhat faster, and resumed runs are equal up to rounding.
-        precision: "bf16" runs the products of the update in bfloat16; the engine samples in float32 all the same.
+        precision: "bf16" runs the products of the update in bfloat16, while the engine samples in float32; below
+            adapters the weights are bfloat16 too, and what the engine computes with them.
         max_pixels, gradient_checkpointing, lora: as for supervised fine-tuning.
         micro_tokens: size of one forward pass at most, padding included. It does not change what is learned.
         keep_rollouts: every so many steps the rollouts are kept in OUT/rollouts; 0: never.
@@ -170,7 +157,7 @@ class GrpoConfig(Section):
     loss: LossSection = LossSection()
     optim: OptimSection = OptimSection(lr=1e-6, weight_decay=0.01)
     lora: LoraSection = LoraSection()
-    validation: ValidationSection = ValidationSection()
+    validation: GrpoValidationSection = GrpoValidationSection()
     zero_variance: Literal["skip", "resample"] = "skip"
     max_resamples: int = Field(default=3, gt=0)
     lag: int = Field(default=0, ge=0, le=1)

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING
 
 from vilasr.errors import InputError
 from vilasr.tasks import task_named
-from vilasr.training.questions import content_of, question_at, read_rows
+from vilasr.training.questions import Known, check_apart, known_prompts, question_at, read_rows, stream_of
 from vilasr.types import Sample
 
 if TYPE_CHECKING:
-    from vilasr.data import DatasetInfo
-    from vilasr.training.grpo_config import GrpoConfig, PromptSection
-    from vilasr.training.rejection_config import PromptSource
+    from vilasr.training.grpo_config import GrpoConfig
+    from vilasr.training.prompt_config import PromptSection, PromptSource
 
 Prompts = Callable[[int, int], tuple[list[Sample], int]]
 """(position, how many) -> so many questions, with ids of their own, and the position after them; the first is 0."""
-Origin = tuple[str, str, int]
-"""(task, split, seed): a stream of generated samples."""
 
 
 def open_prompts(section: PromptSection, *, batch_size: int) -> Prompts:
@@ -56,7 +53,7 @@ def held_out(config: GrpoConfig) -> list[Sample]:
         return []
     if section.data is not None:
         info, rows = read_rows(section.data)
-        samples, origins = rows[: section.num], {_origin(info)}
+        samples, streams = rows[: section.num], {stream_of(info, info.seed)}
     else:
         sources = section.tasks or _validation_of(config.prompts)
         samples = [
@@ -64,38 +61,13 @@ def held_out(config: GrpoConfig) -> list[Sample]:
             for place, source in enumerate(sources)
             for number in range(section.num)
         ]
-        origins = {(source.task, source.split, section.seed) for source in sources}
-    _check_apart(config.prompts, samples, origins)
+        streams = {stream_of(source, section.seed) for source in sources}
+    check_apart(Known.of(samples, streams), known_prompts(config.prompts))
     return samples
 
 
 def _validation_of(prompts: PromptSection) -> tuple[PromptSource, ...]:
     return tuple(source.model_copy(update={"split": "validation"}) for source in prompts.tasks)
-
-
-def _check_apart(prompts: PromptSection, samples: list[Sample], origins: set[Origin]) -> None:
-    """Raises InputError when validation and prompts share a stream of generated samples, or a row of a dataset."""
-    rows: list[Sample] = []
-    trained: set[Origin] = {(source.task, source.split, prompts.seed) for source in prompts.tasks}
-    if prompts.data is not None:
-        info, rows = read_rows(prompts.data)
-        trained = {_origin(info)}
-    if trained & origins:
-        task, split, seed = min(trained & origins)
-        raise _overlap(f"both of task {task}, split {split}, seed {seed}")
-    known = {key for sample in samples for key in (sample.id, content_of(sample))}
-    for row in rows:
-        if row.id in known or content_of(row) in known:
-            raise _overlap(f"the row {row.id!r} of {prompts.data} in both")
-
-
-def _overlap(got: str) -> InputError:
-    return InputError(
-        "validation",
-        expected="samples that are not trained on",
-        got=got,
-        remedy='Give validation another split (split = "validation") or another seed.',
-    )
 
 
 def _shuffled(rows: list[Sample], seed: int) -> Prompts:
@@ -111,7 +83,3 @@ def _shuffled(rows: list[Sample], seed: int) -> Prompts:
         return [rows[index] for index in order[place : place + num]], epoch * len(rows) + place + num
 
     return ask
-
-
-def _origin(info: DatasetInfo) -> Origin:
-    return info.task, info.split, info.seed

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from vilasr.drawing import style_named
-from vilasr.env import EpisodeConfig, Limits, views_of
+from vilasr.env import Limits, views_of
 from vilasr.errors import DataError, InputError, InvariantError
 from vilasr.policies.transformers import EngineConfig, TransformersPolicy, prepare_vision
-from vilasr.protocol import protocol_named
 from vilasr.rollout import rollout_seed, run_rollouts
 from vilasr.training.grpo_prompts import open_prompts
 from vilasr.training.grpo_rewards import Attempt, RewardFunction, score_groups
 from vilasr.training.grpo_update import logprob_error
+from vilasr.training.learner import episode_of
 from vilasr.training.samples import DroppedError, TrainingSample, build_sample
 from vilasr.training.waves import opened
 from vilasr.types import Rollout, Sample, SamplingParams, Status
@@ -36,6 +36,7 @@ from vilasr.types import Rollout, Sample, SamplingParams, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vilasr.env import EpisodeConfig
     from vilasr.policies.transformers import LoadedModel
     from vilasr.training.grpo_config import GrpoConfig
 
@@ -102,10 +103,9 @@ class Sampler:
         self._max_tokens = min(max_context_tokens, loaded.max_context_tokens)
         engine = EngineConfig(num_slots=config.concurrency, max_context_tokens=self._max_tokens, in_rounds=config.exact)
         self._policy = TransformersPolicy(self._loaded, engine)
-        self._episode = EpisodeConfig(
-            protocol=protocol_named(loaded.protocol),
+        self._episode = replace(
+            episode_of(loaded),
             style=style_named(config.episode.style),
-            sizer=loaded.sizer,
             drawing=config.episode.drawing,
             strict=config.episode.strict,
             limits=Limits(

@@ -31,9 +31,10 @@ def learn(learner: Learner, groups: Sequence[Group], config: GrpoConfig) -> dict
 
     Metrics, over the tokens of rollouts with an advantage; where there are none, only the first:
 
-        updates: optimizer steps taken; a gradient that is not finite takes none
-        loss: summed up over the updates
-        grad_norm: before clipping, the largest of the updates
+        updates: optimizer steps taken
+        skipped: those not taken, because the gradient was not finite; only where there are any
+        loss: summed up over both
+        grad_norm: before clipping, the largest of the updates; only where there are any
         entropy: mean of -log-probability of the sampled tokens, an estimate of the policy's entropy, nats a token
         kl: of the trainer, before its first update, from the sampler
         logprob_difference: the largest between trainer, before its first update, and sampler; what was learned since
@@ -52,10 +53,12 @@ def learn(learner: Learner, groups: Sequence[Group], config: GrpoConfig) -> dict
         losses.append(_accumulate(learner, part, before, config, seen))
         norms.append(learner.update(clip_norm=config.optim.clip_norm))
     learner.model.eval()
+    taken = [norm for norm in norms if math.isfinite(norm)]
     return {
-        "updates": float(sum(map(math.isfinite, norms))),
-        "loss": math.fsum(losses),
-        "grad_norm": max(norms),
+        "updates": float(len(taken)),
+        **({"skipped": float(len(norms) - len(taken))} if len(taken) < len(norms) else {}),
+        "loss": sum(losses),
+        **({"grad_norm": max(taken)} if taken else {}),
         **seen.metrics(with_correction=config.loss.correction is not None),
     }
 

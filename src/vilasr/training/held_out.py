@@ -2,75 +2,63 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
 
 from vilasr.data import read_dataset
-from vilasr.errors import InputError
 from vilasr.rollout import read_rollouts
 from vilasr.training.batch import make_batch
 from vilasr.training.config import DataSection
-from vilasr.training.questions import content_of
+from vilasr.training.questions import Known, check_apart, stream_of
 from vilasr.training.stream import open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from vilasr.env import EpisodeConfig
     from vilasr.errors import DataError
-    from vilasr.training.config import SftConfig, ValidationSection
+    from vilasr.training.config import SftConfig
     from vilasr.training.learner import Learner
     from vilasr.training.samples import TrainingSample
     from vilasr.types import Sample
 
 
 def check_held_out(config: SftConfig) -> None:
-    """Raises InputError for a sample, or an endless stream of samples, that is both trained on and held out.
-
-    A sample of a file or folder is known by its id, and by its pictures and question; one of a task by its stream.
-    """
-    if not config.validation.num:
-        return
-    (held_out, shown), (trained, also_shown) = _known(config.validation), _known(config.data)
-    streams = {*map(_stream_of, held_out)} & trained | {*map(_stream_of, trained)} & held_out
-    both = streams | held_out & trained | {also_shown[content] for content in shown.keys() & also_shown.keys()}
-    if both:
-        raise InputError(
-            "validation",
-            expected="samples that are not trained on",
-            got=f"{len(both)} that are, {min(both)} first",
-            remedy='Give tasks split = "validation", or another seed; leave those samples out of a file or folder.',
-        )
+    """Raises InputError for a sample, or an endless stream of samples, that is both trained on and held out."""
+    held_out = held_out_data(config)
+    if held_out is not None:
+        check_apart(known_data(held_out), known_data(config.data))
 
 
-def _known(section: DataSection | ValidationSection) -> tuple[set[str], dict[object, str]]:
-    """The streams that samples come from and the ids of those in files and folders; the latter's by their contents."""
-    names = {f"{source.task}/{source.split}/{section.seed}" for source in section.tasks if source.task}
-    contents: dict[object, str] = {}
-    for sample in _samples(section):
-        names.add(sample.id)
-        contents[content_of(sample)] = sample.id
-    return names, contents
+def held_out_data(config: SftConfig) -> DataSection | None:
+    """What `config.validation` names; None, where its `num` is 0."""
+    section = config.validation
+    if not section.num:
+        return None
+    return DataSection(
+        tasks=section.tasks, rollouts=section.rollouts, seed=section.seed, max_tokens=config.data.max_tokens
+    )
 
 
-def _samples(section: DataSection | ValidationSection) -> Iterator[Sample]:
-    """Those that stand in files and folders."""
-    for file in (section.rollouts, *(source.rollouts for source in section.tasks)):
-        if file is not None:
-            yield from (rollout.sample for rollout in read_rollouts(file, on_bad_line=_unread, tokens=False)[1])
+def known_data(section: DataSection) -> Known:
+    """The samples of files and folders; those of tasks by their streams."""
+    streams = {stream_of(source, section.seed) for source in section.tasks if source.task}
+    samples: list[Iterable[Sample]] = []
+    for path in (section.rollouts, *(source.rollouts for source in section.tasks)):
+        if path is not None:
+            samples.append(rollout.sample for rollout in read_rollouts(path, on_bad_line=_unread, tokens=False)[1])
     for folder in (source.dataset for source in section.tasks):
         if folder is not None:
-            yield from read_dataset(folder, on_bad_row=_unread)[1]
+            info, rows = read_dataset(folder, on_bad_row=_unread)
+            streams.add(stream_of(info, info.seed))
+            samples.append(rows)
+    return Known.of(chain.from_iterable(samples), streams)
 
 
 def _unread(error: DataError) -> None:
     """Bad lines are reported by the stream that will read them again."""
-
-
-def _stream_of(sample_id: str) -> str:
-    """TASK/SPLIT/SEED, where a task numbers its samples TASK/SPLIT/SEED/NUMBER."""
-    return "/".join(sample_id.split("/")[:3])
 
 
 class HeldOut:
@@ -80,10 +68,8 @@ class HeldOut:
         self._config, self._learner = config, learner
         section, ranks = config.validation, learner.ranks
         self._own = range(ranks.rank, section.num, ranks.num)
-        if section.num:
-            data = DataSection(
-                tasks=section.tasks, rollouts=section.rollouts, seed=section.seed, max_tokens=config.data.max_tokens
-            )
+        data = held_out_data(config)
+        if data is not None:
             loaded = learner.loaded
             self._load = open_stream(data, episode, chat=loaded.chat, settings=loaded.images)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-from vilasr.policies.transformers.model import LoadedModel, load_model, save_model
+from vilasr.env import EpisodeConfig
+from vilasr.policies.transformers.model import Frame, LoadedModel, load_model, save_model
+from vilasr.protocol import protocol_named
 from vilasr.training.attention import use_matmul_attention
 from vilasr.training.batch import cut_up
 from vilasr.training.checkpoint import flatten_optimizer, load_optimizer, write_checkpoint, write_final
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
 
     from vilasr.training.config import SftConfig
     from vilasr.training.grpo_config import GrpoConfig
+    from vilasr.training.rejection_config import RejectionConfig
     from vilasr.training.samples import TrainingSample
     from vilasr.types import Json
+
+SpokenT = TypeVar("SpokenT", LoadedModel, Frame)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +74,7 @@ class Learner:
     def update(self, *, clip_norm: float) -> float:
         """A step along the gradients that are there, those of all processes together; returns their norm.
 
-        A norm that is not finite changes no weight.
+        One that is not finite changes no weight: the update is skipped.
         """
         trained = self.trained
         sum_gradients(trained, self.ranks)
@@ -80,7 +85,7 @@ class Learner:
         return norm
 
     def save(self, out: Path, step: int, *, state: Mapping[str, Json], keep: int) -> Learner:
-        """Write the checkpoint of `step`; every process calls it, the first writes. InputError as `save_checkpoint`.
+        """Write the checkpoint of `step`; every process calls it, the first writes. InputError as `write_checkpoint`.
 
         The learner that comes back takes its side files from there: the checkpoint that was resumed is dropped one day.
         """
@@ -112,6 +117,22 @@ class Learner:
         return {name: weight.detach().cpu() for name, weight in weights if self.ranks.is_first}
 
 
+def adjusted(loaded: SpokenT, config: SftConfig | GrpoConfig | RejectionConfig) -> SpokenT:
+    """`loaded` in the protocol, and with the limit of an image's size, that `config` gives in place of its own."""
+    protocol = getattr(config, "protocol", None) or loaded.protocol  # GRPO keeps the checkpoint's
+    max_pixels = config.max_pixels or loaded.sizer.max_pixels
+    return replace(loaded, protocol=protocol, sizer=replace(loaded.sizer, max_pixels=max_pixels))
+
+
+def episode_of(loaded: LoadedModel | Frame) -> EpisodeConfig:
+    """How episodes are played with a model that is `adjusted`; all else as by default.
+
+    Raises:
+        InputError: there is no such protocol.
+    """
+    return EpisodeConfig(protocol=protocol_named(loaded.protocol), sizer=loaded.sizer)
+
+
 def open_learner(config: SftConfig | GrpoConfig, ranks: Ranks, *, start: Path | None) -> Learner:
     """Load the model of `config`, or with `start` what a checkpoint of this run holds.
 
@@ -119,22 +140,20 @@ def open_learner(config: SftConfig | GrpoConfig, ranks: Ranks, *, start: Path | 
         InputError: the model cannot be loaded or trained as the config says, or the checkpoint is another model's.
         MissingExtraError: adapters, without the extra `train`.
     """
-    adapted, in_pieces = config.lora.rank > 0, ranks.strategy == "fsdp2"
+    has_adapters, in_pieces = config.lora.rank > 0, ranks.strategy == "fsdp2"
     loaded = load_model(
-        config.model if adapted or start is None else start,
+        config.model if has_adapters or start is None else start,
         # Weights that never change need no more digits than the products; pieces must all be of one type.
-        dtype=torch.bfloat16 if adapted and config.precision == "bf16" and not in_pieces else torch.float32,
+        dtype=torch.bfloat16 if has_adapters and config.precision == "bf16" and not in_pieces else torch.float32,
         # A piece moves to its device when the model is cut up: the whole might not fit there.
         device="cpu" if in_pieces else ranks.device,
     )
-    if config.max_pixels is not None:
-        loaded = replace(loaded, sizer=replace(loaded.sizer, max_pixels=config.max_pixels))
     model = loaded.model.train()
     if config.matmul_attention:
         use_matmul_attention(model)
     if config.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
-    if adapted:
+    if has_adapters:
         add_adapters(model, config.lora, frozen=config.optim.freeze, name=config.model)
         if start is not None:
             load_adapters(model, start)
@@ -145,4 +164,4 @@ def open_learner(config: SftConfig | GrpoConfig, ranks: Ranks, *, start: Path | 
     optimizer = make_optimizer(model, config.optim)
     if start is not None:
         load_optimizer(start, optimizer)
-    return Learner(loaded=loaded, scorer=scorer, optimizer=optimizer, ranks=ranks)
+    return Learner(loaded=adjusted(loaded, config), scorer=scorer, optimizer=optimizer, ranks=ranks)

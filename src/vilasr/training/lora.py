@@ -127,6 +127,7 @@ def _target_layers(model: Any, targets: Collection[str], frozen: Collection[Part
             "lora.targets",
             expected=f"names of linear layers in parts that are not frozen ({listing})",
             got=", ".join(sorted(missing)) or "none",
+            remedy="Change lora.targets, or take parts out of optim.freeze.",
         )
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 class MetricsLog:
     """`OUT/metrics.jsonl`, or another file of lines by step. On resume, lines after the step resumed from are dropped:
-    every step appears once.
+    every step appears once. What is not finite is no number of JSON, and left out.
 
     Raises:
         InputError: the file cannot be written, the disk being full for one; when opening it and with any line.
@@ -33,18 +34,30 @@ class MetricsLog:
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_metrics(path) if line["step"] < first_step] if path.exists() else []
             partial = path.with_suffix(".partial")
-            partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            partial.write_text("".join(map(_as_line, kept)), encoding="utf-8")
             partial.rename(path)
             self._file = path.open("a", encoding="utf-8")
 
     def write(self, step: int, values: Mapping[str, Json]) -> None:
         with disk_errors(self._path):
-            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.write(_as_line({"step": step, **values}))
             self._file.flush()
 
     def close(self) -> None:
         with suppress(OSError):  # nothing is left to write but a line that could not be, which was told
             self._file.close()
+
+
+def _as_line(values: Mapping[str, Json]) -> str:
+    return json.dumps(_finite(values), allow_nan=False) + "\n"
+
+
+def _finite(values: Mapping[str, Json]) -> dict[str, Json]:
+    return {
+        name: _finite(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if not isinstance(value, float) or math.isfinite(value)
+    }
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:

@@ -56,12 +56,11 @@ def freeze(model: Any, parts: Collection[Part]) -> None:
 
 
 def make_optimizer(model: Any, optim: OptimSection) -> torch.optim.AdamW:
-    """AdamW over what is not frozen; weight decay only on matrices; the vision tower at its own peak rate.
+    """AdamW over what `freeze` has left; weight decay only on matrices; the vision tower at its own peak rate.
 
     Raises:
         InputError: every part is frozen.
     """
-    freeze(model, optim.freeze)
     groups = []
     for matrices in (True, False):
         for vision in (False, True):
@@ -77,7 +76,9 @@ def make_optimizer(model: Any, optim: OptimSection) -> torch.optim.AdamW:
                 decay = optim.weight_decay if matrices else 0.0
                 groups.append({"params": chosen, "initial_lr": peak, "weight_decay": decay})
     if not groups:
-        raise InputError("optim.freeze", expected="something left to train", got="every part frozen")
+        raise InputError(
+            "optim.freeze", expected="something left to train", got="every part frozen", remedy="Leave one out of it."
+        )
     return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=True)
 
 

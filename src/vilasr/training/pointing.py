@@ -1,7 +1,7 @@
 """An auxiliary loss for a model that learns to see from nothing: it should look at what it says a place of.
 
 Left to itself, a small model spends thousands of samples on coordinates that are right on average before one attention
-head happens to look at the visual token it speaks of. The token is known, so one head of one layer is told: the
+head happens to look at the visual token it speaks of. The token is known, so a few heads of one layer are told: the
 positions that predict the numbers of a point or of a box should attend to the visual tokens that hold it. Points count
 in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
 on the image that the sentence names. A pretrained model does not need this; its weight is zero by default.

@@ -23,30 +23,33 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
+from pydantic_core import to_jsonable_python
 
-from vilasr.data import read_dataset
-from vilasr.data.dataset import write_atomically
-from vilasr.env import EpisodeConfig, Limits
-from vilasr.errors import InputError
+from vilasr.env import Limits
+from vilasr.errors import DataError, InputError
+from vilasr.files import write_atomically
 from vilasr.policies.transformers import EngineConfig, TransformersPolicy, read_frame
-from vilasr.protocol import protocol_named
-from vilasr.rollout import RolloutWriter, as_json, new_header, read_rollouts, run_rollouts
+from vilasr.rollout import RolloutWriter, new_header, read_rollouts, run_rollouts
 from vilasr.training.balance import balanced
+from vilasr.training.beforehand import check_fine_tuning
 from vilasr.training.checkpoint import checkpoints
+from vilasr.training.disk import disk_errors
 from vilasr.training.distributed import num_processes
+from vilasr.training.learner import adjusted, episode_of
 from vilasr.training.questions import question_at, read_rows
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
-from vilasr.training.waves import run_waves
+from vilasr.training.waves import opened, run_waves
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from vilasr.env import EpisodeConfig
     from vilasr.policies import Policy
     from vilasr.policies.transformers import Frame
-    from vilasr.training.rejection_config import QuestionsSection, RejectionConfig
+    from vilasr.training.rejection_config import FirstPrompts, RejectionConfig
     from vilasr.training.selection import Key
     from vilasr.training.selection_report import SelectionReport
     from vilasr.types import Rollout, Sample
@@ -62,10 +65,13 @@ def train_rejection(config: RejectionConfig, *, report: Report = lambda stage, d
     selected rollouts.
 
     Raises:
-        InputError: the model, the endpoint, the questions or an earlier run in the same folder do not fit the config;
-            no rollout passes (the message names the rule that took most).
+        InputError: the model, the endpoint, the questions, what the fine-tuning needs, or an earlier run in the same
+            folder do not fit the config; no rollout passes (the message names the rule that took most).
+        MissingExtraError: adapters, without the extra `train`.
     """
     if num_processes() == 1:
+        if not checkpoints(config.out):
+            check_fine_tuning(config)
         sample_rollouts(config, report=report)
         select_rollouts(config)
     elif not config.selected.exists():
@@ -73,7 +79,8 @@ def train_rejection(config: RejectionConfig, *, report: Report = lambda stage, d
             "torchrun",
             expected=f"{config.selected}, for several processes to train on",
             got="none",
-            remedy="Sample and select with one process first: the same command without torchrun and without [sft].",
+            remedy="Sample and select with one process first: without torchrun, and with [sft] and replay taken out of "
+            "the file.",
         )
     if config.sft is None:
         return config.selected
@@ -96,12 +103,9 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
     Raises:
         InputError: the file was begun with other settings; the model or the endpoint cannot be used.
     """
-    frame = read_frame(config.model)
-    episode = EpisodeConfig(
-        protocol=protocol_named(config.protocol or frame.protocol),
-        sizer=replace(frame.sizer, max_pixels=config.max_pixels or frame.sizer.max_pixels),
-        limits=Limits(max_turns=config.sampling.max_turns, max_completion_tokens=config.sampling.max_tokens),
-    )
+    frame = adjusted(read_frame(config.model), config)
+    limits = Limits(max_turns=config.sampling.max_turns, max_completion_tokens=config.sampling.max_tokens)
+    episode = replace(episode_of(frame), limits=limits)
     sampling = SamplingParams(**config.sampling.model_dump(exclude={"max_turns"}))
     header = new_header(
         protocol=episode.protocol.name,
@@ -112,7 +116,8 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
         sampling=sampling,
         config={"prompts": config.prompts.model_dump(mode="json", exclude={"num"}), "episode": episode},
     )
-    num_questions = count_questions(config.prompts)
+    rows = None if config.prompts.data is None else [*questions(config.prompts)]
+    num_questions = count_questions(config.prompts) if rows is None else len(rows)
     total = num_questions * config.num_siblings
     tally: Counter[str] = Counter()
     # Before training begins, attempts that an endpoint failed are made again; afterwards the selection must stay.
@@ -127,14 +132,13 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
 
         async def play() -> None:
             policy, max_context_tokens = _open_policy(config, frame)
-            limits = replace(episode.limits, max_context_tokens=max_context_tokens)
             in_waves = isinstance(policy, TransformersPolicy) and config.exact
             run: Callable[..., Awaitable[object]] = run_waves if in_waves else run_rollouts
             try:
                 await run(
-                    questions(config.prompts),
+                    questions(config.prompts) if rows is None else rows,
                     policy,
-                    replace(episode, limits=limits),
+                    replace(episode, limits=replace(limits, max_context_tokens=max_context_tokens)),
                     num_siblings=config.num_siblings,
                     concurrency=config.concurrency,
                     seed=config.seed,
@@ -146,13 +150,24 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
             finally:
                 await policy.close()
 
-        # Counted without the questions, which are made only where attempts are missing: scenes take long.
         attempts = Counter(sample_id for sample_id, _ in writer.done)
-        if sum(num >= config.num_siblings for num in attempts.values()) < num_questions:
+        if rows is not None:
+            is_left = any(attempts[row.id] < config.num_siblings and _is_playable(row, episode) for row in rows)
+        else:  # counted without the questions, which are made only where attempts are missing: scenes take long
+            is_left = sum(num >= config.num_siblings for num in attempts.values()) < num_questions
+        if is_left:
             asyncio.run(play())
 
 
-def questions(section: QuestionsSection) -> Iterator[Sample]:
+def _is_playable(sample: Sample, episode: EpisodeConfig) -> bool:
+    try:
+        opened(sample, episode)
+    except (InputError, DataError):  # told when it is its turn
+        return False
+    return True
+
+
+def questions(section: FirstPrompts) -> Iterator[Sample]:
     """The samples that are attempted; number i follows from the section and i alone."""
     if section.data is not None:
         yield from islice(read_rows(section.data)[1], section.num)
@@ -161,11 +176,9 @@ def questions(section: QuestionsSection) -> Iterator[Sample]:
         yield question_at(section.tasks, index, seed=section.seed)
 
 
-def count_questions(section: QuestionsSection) -> int:
-    if section.data is None:
-        return section.num or 0
-    num_rows = read_dataset(section.data)[0].num
-    return min(num_rows, section.num or num_rows)
+def count_questions(section: FirstPrompts) -> int:
+    """How many `questions` there are; bad rows are none."""
+    return (section.num or 0) if section.data is None else sum(1 for _ in questions(section))
 
 
 def _open_policy(config: RejectionConfig, frame: Frame) -> tuple[Policy, int | None]:
@@ -202,24 +215,30 @@ def select_rollouts(config: RejectionConfig) -> SelectionReport:
     )
     partial = config.out / ".selected.partial.jsonl"
     try:
-        _copy_rollouts(config, set(selection.kept), partial)
-        if checkpoints(config.out) and not (
-            config.selected.exists() and filecmp.cmp(partial, config.selected, shallow=False)
-        ):
-            raise InputError(
-                str(config.out),
-                expected="the selection that its training began with",
-                got="other rollouts, or other rules",
-                remedy="Give another folder: out=PATH.",
-            )
-        write_atomically(config.out / "selection.md", as_markdown(report).encode())
-        write_atomically(config.out / "selection.json", json.dumps(as_json(report), indent=1).encode() + b"\n")
-        if not selection.kept:
-            raise _nothing_passed(report, config)
-        partial.replace(config.selected)
+        with disk_errors(config.out, then="what was sampled is kept"):
+            _copy_rollouts(config, set(selection.kept), partial)
+            _check_still_the_same(config, partial)
+            write_atomically(config.out / "selection.md", as_markdown(report).encode())
+            as_json = json.dumps(to_jsonable_python(report), indent=1)
+            write_atomically(config.out / "selection.json", as_json.encode() + b"\n")
+            if not selection.kept:
+                raise _nothing_passed(report, config)
+            partial.replace(config.selected)
     finally:
         partial.unlink(missing_ok=True)
     return report
+
+
+def _check_still_the_same(config: RejectionConfig, selected: Path) -> None:
+    """Raises InputError for another selection than the one that training has begun with."""
+    begun = bool(checkpoints(config.out))
+    if begun and not (config.selected.exists() and filecmp.cmp(selected, config.selected, shallow=False)):
+        raise InputError(
+            str(config.out),
+            expected="the selection that its training began with",
+            got="other rollouts, or other rules",
+            remedy="Give another folder: out=PATH.",
+        )
 
 
 def _copy_rollouts(config: RejectionConfig, kept: set[Key], target: Path) -> None:

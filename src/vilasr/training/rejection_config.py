@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from vilasr.training.config import Section, SftConfig, TaskSource
+from vilasr.training.prompt_config import PromptSection
 
 SHARED = ("model", "out", "protocol", "max_pixels", "device", "threads")
 """What sampling and fine-tuning have in common, and `sft` therefore does not say again."""
 
 
-class PromptSource(Section):
-    """A task that questions are generated from."""
+class FirstPrompts(PromptSection):
+    """The first `num` of these questions; None: all rows of the folder."""
 
-    task: str
-    weight: float = Field(default=1.0, gt=0)
-    split: Literal["train", "validation", "test"] = "train"
-    options: dict[str, str] = Field(default_factory=dict)
-
-
-class QuestionsSection(Section):
-    """The first `num` questions of an endless mixture of tasks, or rows of a dataset folder (`num` None: all).
-
-    Another `seed` gives other questions of the tasks.
-    """
-
-    tasks: list[PromptSource] = Field(default_factory=list)
-    data: Path | None = None
     num: int | None = Field(default=None, gt=0)
-    seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _one_origin(self) -> QuestionsSection:
-        if bool(self.tasks) == (self.data is not None):
-            raise ValueError("give either prompts.tasks or prompts.data")
+    def _ends(self) -> FirstPrompts:
         if self.tasks and self.num is None:
             raise ValueError("give prompts.num: tasks never end")
         return self
@@ -135,7 +119,7 @@ class RejectionConfig(Section):
 
     model: str
     out: Path
-    prompts: QuestionsSection
+    prompts: FirstPrompts
     num_siblings: int = Field(default=8, gt=0)
     sampling: SamplingSection = SamplingSection()
     endpoint: EndpointSection | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,9 +15,7 @@ from vilasr.errors import InputError
 from vilasr.training.checkpoint import newest_checkpoint, read_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-
-ConfigT = TypeVar("ConfigT", bound=BaseModel)
+    from collections.abc import Collection, Iterator, Mapping
 
 FREE = frozenset(
     {
@@ -43,17 +42,35 @@ def identity(config: BaseModel, *, free: Collection[str] = FREE) -> dict[str, An
     return {"config": _settings(config, free), "data": _digests(config, free)}
 
 
-def find_start(config: ConfigT, out: Path, *, free: Collection[str] = FREE) -> tuple[Path | None, int]:
-    """The newest checkpoint of this very run in `out` and the step it is of; None and 0 when it is new.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """Where a run begins.
+
+    Attributes:
+        identity: of the run as it is started now, for its checkpoints.
+        folder: the newest checkpoint of this very run; None when it is new.
+        step: that it is of, or 0.
+        state: what it says, see `read_state`; empty for a new run.
+    """
+
+    identity: dict[str, Any]
+    folder: Path | None = None
+    step: int = 0
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_start(config: BaseModel, out: Path, *, free: Collection[str] = FREE) -> Start:
+    """Where the run of `config` in the folder `out` begins.
 
     Raises:
         InputError: the folder belongs to a run with another config or other data, or its checkpoints are damaged.
     """
+    own = identity(config, free=free)
     newest = newest_checkpoint(out)
     if newest is None:
-        return None, 0
+        return Start(identity=own)
     saved = read_state(newest)
-    ours, theirs = _settings(config, free), _as_of_today(saved.get("config", {}), config, out, free)
+    ours, theirs = own["config"], _as_of_today(saved.get("config", {}), config, out, free)
     differing = [key for key in ours if theirs.get(key) != ours[key]]
     if differing:
         raise InputError(
@@ -63,7 +80,7 @@ def find_start(config: ConfigT, out: Path, *, free: Collection[str] = FREE) -> t
             remedy="Give another folder: out=PATH.",
         )
     known = saved.get("data", {})  # older checkpoints have no digests
-    for path, digest in _digests(config, free).items():
+    for path, digest in own["data"].items():
         if known.get(path, digest) != digest:
             raise InputError(
                 path,
@@ -71,7 +88,7 @@ def find_start(config: ConfigT, out: Path, *, free: Collection[str] = FREE) -> t
                 got="something else",
                 remedy="Put that back, or give another folder: out=PATH.",
             )
-    return newest, saved["step"]
+    return Start(identity=own, folder=newest, step=saved["step"], state=saved)
 
 
 def _as_of_today(saved: dict[str, Any], config: BaseModel, out: Path, free: Collection[str]) -> dict[str, Any]:

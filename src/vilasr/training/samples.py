@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 
 class DroppedError(DataError):
-    """A rollout that cannot be trained on. `reason` is one of a few words, for counting: too_long, image_pads,
-    other_tokens.
+    """A rollout that cannot be trained on. `reason` is a word for counting: here too_long, image_pads, other_tokens; of
+    recorded rollouts policy_error, other_size; of scored ones policy_error, no_gold_answer, reward_not_finite.
     """
 
     def __init__(self, reason: str, message: str) -> None:

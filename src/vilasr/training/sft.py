@@ -14,33 +14,31 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.env import EpisodeConfig
 from vilasr.errors import InputError
-from vilasr.protocol import protocol_named
 from vilasr.training.attention import tapped
 from vilasr.training.batch import bucketed, make_batch
-from vilasr.training.checkpoint import read_state
 from vilasr.training.distributed import Ranks, joined
 from vilasr.training.guidance import Guidance
 from vilasr.training.held_out import HeldOut, check_held_out
-from vilasr.training.learner import Learner, open_learner
+from vilasr.training.learner import Learner, episode_of, open_learner
 from vilasr.training.metrics import MetricsLog, plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
-from vilasr.training.resume import find_start, identity
+from vilasr.training.resume import Start, find_start
 from vilasr.training.samples import TrainingSample, count_dropped
+from vilasr.training.streak import SKIPPED, Streak
 from vilasr.training.stream import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from vilasr.env import EpisodeConfig
     from vilasr.training.config import SftConfig
 
 Report = Callable[[int, dict[str, float]], None]
@@ -56,11 +54,12 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
     all processes together:
 
         loss: mean negative log-likelihood of the trained tokens, nats a token
-        looking, looking_back, moves, answers, copying, concluding: the auxiliary losses, unweighted; only where they
-            are in force
+        looking, looking_back, moves, nexts, answers, copying, concluding: the auxiliary losses, unweighted; only where
+            they are in force
         held_out_loss: the loss on the samples of `config.validation`; only after some steps
         confident: share of the trained tokens that the model gives more than even odds
-        grad_norm: norm of the gradient before clipping; a step whose norm is not finite changes no weight
+        grad_norm: norm of the gradient before clipping
+        skipped: 1 for a step whose gradient was not finite, which changes no weight and has no norm
         tokens: size of the batch, padding included
         dropped, dropped_REASON: samples of the batch that stand in for one that could not be trained on; only where
             there are any
@@ -77,27 +76,27 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
     check_held_out(config)
     with joined(config.strategy, config.device) as ranks:
         _check_shares(config, ranks)
-        start, first_step = _find_start(config, ranks)
-        learner = open_learner(config, ranks, start=start)
-        spoken = replace(learner.loaded, protocol=config.protocol or learner.loaded.protocol)
-        return _train(config, replace(learner, loaded=spoken), first_step, report)
+        start = find_start(config, config.out)
+        _check_sharing(config, ranks, start)
+        return _train(config, open_learner(config, ranks, start=start.folder), start, report)
 
 
-def _train(config: SftConfig, learner: Learner, first_step: int, report: Report) -> Path:
+def _train(config: SftConfig, learner: Learner, start: Start, report: Report) -> Path:
     loaded, ranks = learner.loaded, learner.ranks
-    episode = EpisodeConfig(protocol=protocol_named(loaded.protocol), sizer=loaded.sizer)
+    episode = episode_of(loaded)
     guidance = Guidance(config, loaded)
     held_out = HeldOut(config, episode, learner)
     rate = warmup_then_cosine(
         config.num_steps, warmup=warmup_steps(config.optim, config.num_steps), final=config.optim.final_lr
     )
-    state = identity(config) | {"processes": ranks.num}
+    state = start.identity | {"processes": ranks.num}
     log_file = config.out / "metrics.jsonl"
+    skipping = Streak(SKIPPED)
     with (
-        closing(MetricsLog(log_file, first_step=first_step)) if ranks.is_first else nullcontext() as log,
-        closing(prefetched(_batches(config, learner, episode, first_step), ahead=config.data.window)) as batches,
+        closing(MetricsLog(log_file, first_step=start.step)) if ranks.is_first else nullcontext() as log,
+        closing(prefetched(_batches(config, learner, episode, start.step), ahead=config.data.window)) as batches,
     ):
-        for step in range(first_step, config.num_steps):
+        for step in range(start.step, config.num_steps):
             started = time.perf_counter()
             set_rate(learner.optimizer, rate(step))
             if config.lora.dropout:
@@ -107,6 +106,7 @@ def _train(config: SftConfig, learner: Learner, first_step: int, report: Report)
             metrics |= {"lr": config.optim.lr * rate(step), "seconds": time.perf_counter() - started}
             if log is not None:
                 log.write(step, metrics)
+                skipping.count(happened="skipped" in metrics)
             report(step, metrics)
             if (step + 1) % config.save_every == 0 or step + 1 == config.num_steps:
                 learner = learner.save(config.out, step + 1, state=state, keep=config.keep)
@@ -142,7 +142,7 @@ def train_step(
         sums.update({name: mean * share for name, mean in means.items()} | {"tokens": batch.ids.numel()})
     sums.update(count_dropped(samples))
     norm = learner.update(clip_norm=config.optim.clip_norm)
-    return _of_all(sums, ranks) | {"grad_norm": norm}
+    return _of_all(sums, ranks) | ({"grad_norm": norm} if math.isfinite(norm) else {"skipped": 1.0})
 
 
 def _of_all(sums: Mapping[str, float], ranks: Ranks) -> dict[str, float]:
@@ -176,22 +176,13 @@ def _check_shares(config: SftConfig, ranks: Ranks) -> None:
             raise InputError(name, expected=f"a multiple of the {ranks.num} processes", got=str(num))
 
 
-def _find_start(config: SftConfig, ranks: Ranks) -> tuple[Path | None, int]:
-    """The newest checkpoint of this very run in its folder, and its step; None and 0 when it is new.
-
-    Raises:
-        InputError: the folder belongs to a run with another config, or other data, or to one whose processes have
-            shared its data in another way and are in the midst of it.
-    """
-    found, step = find_start(config, config.out)
-    if found is None:
-        return None, 0
-    processes = read_state(found).get("processes", 1)
-    if processes != ranks.num and step % config.data.window:
+def _check_sharing(config: SftConfig, ranks: Ranks, start: Start) -> None:
+    """Raises InputError where processes have shared the data in another way and are in the midst of it."""
+    processes = start.state.get("processes", 1)
+    if processes != ranks.num and start.step % config.data.window:
         raise InputError(
-            str(found),
+            str(start.folder),
             expected=f"the {processes} processes that have shared the data so far",
             got=str(ranks.num),
             remedy=f"Start as many, or go on from a checkpoint at a multiple of {config.data.window} steps.",
         )
-    return found, step

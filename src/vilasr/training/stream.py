@@ -16,7 +16,8 @@ from vilasr.env import EpisodeConfig, views_of
 from vilasr.errors import DataError, InputError, InvariantError
 from vilasr.tasks import task_named
 from vilasr.training.demonstrations import play
-from vilasr.training.recorded import check_played, check_protocol, check_sizes
+from vilasr.training.questions import check_split
+from vilasr.training.recorded import check_played, check_protocol, check_samples, check_sizes
 from vilasr.training.samples import DroppedError, TrainingSample, build_sample
 
 if TYPE_CHECKING:
@@ -35,6 +36,16 @@ PERIOD = 1000
 MAX_ATTEMPTS = 20
 BEYOND = 2**32
 """Where the samples are numbered that take the place of a demonstration that cannot be trained on."""
+
+REMEDIES = {
+    "too_long": "Raise data.max_tokens.",
+    "other_tokens": "Give as model the one that they were sampled from.",
+    "other_size": "Give the max_pixels that they were made with.",
+    "image_pads": "Give the max_pixels that they were made with.",
+    "image": "Put back the images that they were made with.",
+    "policy_error": "Sample them again.",
+}
+"""What to do where nothing is left, by the reason that most were left out for."""
 
 logger = logging.getLogger(__name__)
 
@@ -112,21 +123,17 @@ class _Builder:
         skipped: tuple[type[Exception], ...] = (DroppedError, *bad)
 
         def load(index: int) -> TrainingSample:
-            dropped = ""
+            reasons: list[str] = []
             for attempt in range(MAX_ATTEMPTS):
                 number = index + attempt * BEYOND
                 try:
                     built = self._demonstration(source, sample_of(number), random.Random(f"{self.seed}/{number}"))
                 except skipped as error:
-                    dropped = dropped or (error.reason if isinstance(error, DroppedError) else "bad_sample")
+                    reasons.append(error.reason if isinstance(error, DroppedError) else "bad_sample")
                     logger.warning("left out: %s", error)
                 else:
-                    return replace(built, dropped=dropped) if dropped else built
-            raise InputError(
-                "data",
-                expected="demonstrations that can be trained on",
-                got=f"{MAX_ATTEMPTS} in a row that cannot: {dropped}",
-            )
+                    return replace(built, dropped=reasons[0]) if reasons else built
+            raise _none_left(source.task or str(source.dataset), "a demonstration", reasons)
 
         return load
 
@@ -140,10 +147,12 @@ class _Builder:
     def dataset(self, source: TaskSource, folder: Path) -> Load:
         """Demonstrations of the samples of a dataset, epoch after epoch."""
         info, samples = read_dataset(folder, on_bad_row=_report)
+        check_split(folder, info)
         task_named(info.task)
         kept = list(samples)
         if not kept:
-            raise InputError(str(folder), expected="at least one sample", got="none")
+            remedy = f"Make another: vilasr generate {info.task} --num 1000 --out FOLDER."
+            raise InputError(str(folder), expected="at least one sample", got="none", remedy=remedy)
 
         def sample_of(index: int) -> Sample:
             epoch, place = divmod(index, len(kept))
@@ -164,7 +173,9 @@ class _Builder:
         style = style_named(header.style)
         kept = list(rollouts)
         if not kept:
-            raise InputError(str(path), expected="at least one rollout", got="none")
+            remedy = "Make another: vilasr rollout DATASET --model MODEL --out FILE."
+            raise InputError(str(path), expected="at least one rollout", got="none", remedy=remedy)
+        check_samples(path, kept)
         dropped: dict[int, str] = {}
 
         def load(index: int) -> TrainingSample:
@@ -186,9 +197,19 @@ class _Builder:
                     logger.warning("left out: %s", error)
                 else:
                     return replace(sample, dropped=dropped[order[0]]) if order[0] in dropped else sample
-            raise InputError(str(path), expected="a rollout that can be trained on", got=f"{len(kept)} that cannot")
+            raise _none_left(str(path), "a rollout", [*dropped.values()])
 
         return load
+
+
+def _none_left(what: str, kind: str, reasons: Sequence[str]) -> InputError:
+    [(reason, num)] = Counter(reasons).most_common(1)
+    return InputError(
+        what,
+        expected=f"{kind} that can be trained on",
+        got=f"{len(reasons)} that cannot, {num} of them {reason}",
+        remedy=REMEDIES.get(reason, "The log says what is wrong with each."),
+    )
 
 
 @lru_cache(maxsize=8)

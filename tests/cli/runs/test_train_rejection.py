@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from vilasr.cli.provenance import write_run_json
+from vilasr.errors import InputError
 from vilasr.rollout import read_rollouts
 from vilasr.training.metrics import read_metrics
 
@@ -62,6 +64,35 @@ def test_a_dry_run_checks_model_and_questions_and_writes_nothing(config, tmp_pat
 @pytest.mark.parametrize(
     ("word", "message"),
     [
+        ('replay=[{ dataset = "nowhere" }]', "nowhere: expected a dataset folder"),
+        ('sft.lora={ rank = 1, targets = ["query"] }', "lora.targets: expected names of linear layers"),
+        (
+            'sft.validation={ num = 1, tasks = [{ task = "marks" }] }',
+            "validation: expected samples that are not trained",
+        ),
+    ],
+)
+def test_a_dry_run_finds_what_would_stop_the_training_too(config, vilasr, word, message):
+    code, _, err = vilasr("train", "rejection", config, word, "--dry-run")
+    assert code == 2
+    assert message in err
+
+
+def test_a_disk_that_is_full_when_a_run_notes_its_settings_is_bad_input(tmp_path, files_limited_to):
+    write_run_json(tmp_path, {"steps": 1}, strategy="one process")
+    before = (tmp_path / "run.json").read_bytes()
+    with (
+        files_limited_to(50),
+        pytest.raises(InputError, match=r"run\.json: expected room on the disk; .*\. Make room, then give the same"),
+    ):
+        write_run_json(tmp_path, {"steps": 2}, strategy="one process")
+    assert [*tmp_path.iterdir()] == [tmp_path / "run.json"]
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
         ("select.reflectiv=1", "select.reflectiv: expected a known key ("),
         ("sft.optim.rate=1", "sft.optim.rate: expected a known key ("),
         ("sft.out=here", "sft.out follows from the rest of this file"),
@@ -89,20 +120,21 @@ def test_killed_ten_times_while_it_samples_and_trains_it_ends_as_if_it_had_not_b
     from fork_server import Commands
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    rng = random.Random(3)
+    num_lines = 1 + 12 * 2  # of sampled.jsonl, the header included; then 12 steps
+    moments = [num_lines * each / 5 for each in range(5)] + [num_lines + 2 * each for each in range(1, 6)]
     with Commands(tmp_path / "log.txt") as commands:
-        commands.start(["train", "rejection", config, f"out={whole}"])
+        words = ["train", "rejection", config, "sft.steps=12", "sft.save_every=3"]
+        commands.start([*words, f"out={whole}"])
         assert commands.wait() == 0, commands.log.read_text()
-        for _ in range(10):
-            commands.start(["train", "rejection", config, f"out={killed}"])
-            wait_for_progress(killed, num_more=rng.randrange(1, 5))
-            time.sleep(rng.uniform(0, 0.05))
-            assert commands.kill() in (-9, 0), commands.log.read_text()
-        commands.start(["train", "rejection", config, f"out={killed}"])
+        codes, while_training = kill_at(moments, commands, [*words, f"out={killed}"], killed, seed=3)
+        assert codes.count(-9) >= 9, commands.log.read_text()
+        assert 4 <= while_training <= 6
+        commands.start([*words, f"out={killed}"])
         assert commands.wait() == 0, commands.log.read_text()
     assert told(killed / "sampled.jsonl", in_order=False) == told(whole / "sampled.jsonl", in_order=False)
     assert told(killed / "selected.jsonl") == told(whole / "selected.jsonl")
     assert (killed / "selection.md").read_bytes() == (whole / "selection.md").read_bytes()
+    assert [step for step, _, _ in losses(whole)] == list(range(12))
     assert losses(killed) == losses(whole)
     assert (killed / "model" / "model.safetensors").read_bytes() == (whole / "model" / "model.safetensors").read_bytes()
 
@@ -124,21 +156,32 @@ def test_killed_ten_times_while_the_engine_samples_it_has_the_very_rollouts_of_a
         """
     )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    rng = random.Random(5)
     with Commands(tmp_path / "log.txt") as commands:
         commands.start(["train", "rejection", file, f"out={whole}"])
         assert commands.wait() == 2  # an untrained model answers nothing
-        for number in range(10):
-            commands.start(["train", "rejection", file, f"out={killed}"])
-            wait_for_progress(killed, num_more=1 + number % 4, most=31)
-            time.sleep(rng.uniform(0, 0.05))
-            assert commands.kill() in (-9, 2), commands.log.read_text()
+        moments = [1 + 2.5 * each for each in range(10)]  # of a header and 30 rollouts
+        codes, _ = kill_at(moments, commands, ["train", "rejection", file, f"out={killed}"], killed, seed=5)
+        assert codes.count(-9) >= 9, commands.log.read_text()
         commands.start(["train", "rejection", file, f"out={killed}"])
         assert commands.wait() == 2, commands.log.read_text()
     assert sampled(killed) == sampled(whole)
     assert len(sampled(whole)) == 30
     assert len({len(turns) for turns in sampled(whole).values()}) > 1
     assert "took most, 30 of the 30 that came to it" in commands.log.read_text()
+
+
+def kill_at(moments, commands, words, out, *, seed):
+    """Start, wait for so many rollouts and steps, wait a little more, kill; again and again -> exit codes, and how
+    many of the kills found training begun."""
+    rng = random.Random(seed)
+    codes, while_training = [], 0
+    for moment in moments:
+        commands.start(words)
+        wait_for_progress(out, moment)
+        time.sleep(rng.uniform(0, 0.05))
+        codes.append(commands.kill())
+        while_training += (out / "metrics.jsonl").exists()
+    return codes, while_training
 
 
 def sampled(out):
@@ -149,11 +192,9 @@ def sampled(out):
     }
 
 
-def wait_for_progress(out, *, num_more, most=1000):
-    """Until the run has done so many rollouts and steps more, or `most`, or has its model."""
-    wanted = min(progress(out) + num_more, most)
+def wait_for_progress(out, wanted):
     deadline = time.monotonic() + 120
-    while progress(out) < wanted and not (out / "model").exists():
+    while progress(out) < wanted:
         assert time.monotonic() < deadline
         time.sleep(0.005)
 

@@ -34,7 +34,7 @@ class LoadedModel:
         name: what the user called it.
         folder: where its files lie.
         family: key of FAMILIES.
-        model: the `ForConditionalGeneration`, in eval mode.
+        model: the `ForConditionalGeneration`, in eval mode; on the device "meta" without weights.
         chat: its tokens.
         images: how it cuts images up.
         sizer: fits image sizes to what it accepts.
@@ -56,7 +56,8 @@ class LoadedModel:
 def load_model(name: str | Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu") -> LoadedModel:
     """Load a checkpoint: `nano` (the embedded one), a local folder, or a name on the Hugging Face hub.
 
-    Weights are read from safetensors only, and no code from the checkpoint ever runs.
+    Weights are read from safetensors only, and no code from the checkpoint ever runs. For the device "meta" none are
+    read: such a model says which layers it has, and computes nothing.
 
     Raises:
         InputError: no such folder or name, another architecture, broken or missing files, missing weights.
@@ -65,7 +66,7 @@ def load_model(name: str | Path, *, dtype: torch.dtype = torch.float32, device: 
     family = _family(folder, str(name))
     chat = ChatTokens.from_file(_require(folder / "tokenizer.json"))
     frame = _frame(folder, family)
-    model = _load_weights(folder, family, dtype).to(device)
+    model = _without_weights(folder, family) if device == "meta" else _load_weights(folder, family, dtype).to(device)
     if model.config.image_token_id != chat.image_id:
         raise InputError(
             str(folder / "tokenizer.json"),
@@ -232,16 +233,26 @@ def _image_settings(folder: Path) -> tuple[ImageSettings, int, int]:
     return settings, min_pixels, max_pixels
 
 
-def _load_weights(folder: Path, family: str, dtype: torch.dtype) -> Any:
+def _class_of(family: str) -> Any:
     if family == "qwen2_5_vl":
         from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLForConditionalGeneration as Model
     else:
         from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLForConditionalGeneration as Model
+    return Model
+
+
+def _without_weights(folder: Path, family: str) -> Any:
+    kind = _class_of(family)
+    with torch.device("meta"):
+        return kind(kind.config_class.from_pretrained(folder)).eval()
+
+
+def _load_weights(folder: Path, family: str, dtype: torch.dtype) -> Any:
     from safetensors import SafetensorError
 
     try:
         with _quiet():
-            model, info = Model.from_pretrained(
+            model, info = _class_of(family).from_pretrained(
                 folder,
                 dtype=dtype,
                 use_safetensors=True,

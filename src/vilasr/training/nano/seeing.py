@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from pydantic import Field
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -52,7 +52,7 @@ ONLY_MARK, CELL, BOX, EACH_MARK = slice(0, 2), slice(2, 4), slice(4, 8), slice(8
 class SeeingConfig(Section):
     """One run of stage 0a, on maze pictures of the training split and on views of scenes.
 
-    `scene_views` are rendered once, by `render_processes`, and seen again in later epochs and in a mirror; they make
+    `scene_views` are rendered once, by `render_processes`, and seen again and again, also in a mirror; they make
     `scene_share` of every batch.
     """
 
@@ -185,8 +185,8 @@ def train_seeing(
 ) -> Path:
     """Train (or go on training) the vision tower; returns the file OUT/vision.safetensors.
 
-    Step k sees the pictures k * batch_size and on, and OUT/state.safetensors holds everything else, so a run that was
-    killed goes on as if nothing had happened.
+    The pictures of step k follow from the config and k alone: mazes are numbered, so many a step, and scenes are drawn
+    by lot. OUT/state.safetensors holds everything else, so a run that was killed goes on as if nothing had happened.
 
     Raises:
         InputError: the folder holds a run with another config, or the disk is full.
@@ -219,13 +219,16 @@ def train_seeing(
             loss.backward()
             if nn.utils.clip_grad_norm_(weights, 1.0).isfinite():
                 optimizer.step()
+            else:
+                metrics["skipped"] = 1.0
             optimizer.zero_grad()
             log.write(step, metrics)
             report(step, metrics)
             if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
                 _save_state(state, config, vision, heads, optimizer, step + 1)
-    save_file(vision.state_dict(), config.out / "vision.safetensors")
-    return config.out / "vision.safetensors"
+    vision_file = config.out / "vision.safetensors"
+    save_atomically(vision_file, vision.state_dict())
+    return vision_file
 
 
 def word_meanings(state: Path) -> dict[str, Tensor]:
@@ -303,8 +306,8 @@ def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None
     for step in count(first_step):
         pictures = [maze_picture(index, config.seed) for index in range(step * num_mazes, (step + 1) * num_mazes)]
         if scenes is not None:
-            epoch_rng = random.Random(f"{config.seed}/{step}")
-            pictures += [scenes.picture(epoch_rng.randrange(len(scenes))) for _ in range(num_scenes)]
+            step_rng = random.Random(f"{config.seed}/{step}")
+            pictures += [scenes.picture(step_rng.randrange(len(scenes))) for _ in range(num_scenes)]
         pictures.sort(key=lambda picture: picture.grid)
         yield (
             torch.cat([picture.patches for picture in pictures]),

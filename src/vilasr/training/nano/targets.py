@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -163,12 +163,8 @@ def mirrored(targets: SeeingTargets, size: Size) -> SeeingTargets:
         return tensor.unflatten(0, (-1, columns)).flip(1).flatten(0, 1)
 
     x1, y1, x2, y2 = turn(targets.box_px).unbind(1)
-    return SeeingTargets(
-        marks=targets.marks,
-        where_px=targets.where_px,
-        mark_px=targets.mark_px,
-        cell_px=targets.cell_px,
-        walls=targets.walls,
+    return replace(
+        targets,
         thing=turn(targets.thing),
         color=turn(targets.color),
         box_px=torch.stack([size[0] - x2, y1, size[0] - x1, y2], dim=1),
