@@ -10,6 +10,7 @@ import pytest
 import vilasr
 from vilasr.training.config import SftConfig, load_config
 from vilasr.training.grpo_config import GrpoConfig
+from vilasr.training.nano import build
 from vilasr.training.nano.build import CHAIN, DATASETS, RUNS
 from vilasr.training.rejection_config import RejectionConfig
 
@@ -40,6 +41,39 @@ def test_every_dataset_that_is_learned_from_is_made(chain):
     sources += [config.replay for config in chain if isinstance(config, RejectionConfig)]
     used = {source.dataset for each in sources for source in each if source.dataset}
     assert used == {RUNS / "data" / task for task in DATASETS}
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """What building runs and writes; seeing and fresh weights are as if they were there."""
+    told = []
+    monkeypatch.chdir(CONFIGS.parents[1])
+    monkeypatch.setattr(build, "see", lambda: told.append("see"))
+    monkeypatch.setattr(build, "fresh", lambda: told.append("fresh"))
+    monkeypatch.setattr(build, "run", lambda *words, processes=1: told.append((*words[:3], processes)))
+    monkeypatch.setattr(build, "package", lambda model, out: told.append(("package", model, out)))
+    return told
+
+
+def test_building_runs_all_stages_in_order_and_then_writes_the_package(commands, tmp_path):
+    build.main(["--out", str(tmp_path)])
+    trained = [
+        ("train", stage, f"configs/nano/{name}.toml", 2 if stage == "sft" else 1) for name, stage in CHAIN.items()
+    ]
+    made = [("generate", task, "--seed", 1) for task in DATASETS]
+    assert commands == [
+        "see",
+        "fresh",
+        *trained[:2],
+        *made,
+        *trained[2:],
+        ("package", RUNS / "5-reinforce/model", tmp_path),
+    ]
+
+
+def test_building_until_a_stage_makes_only_what_that_needs(commands):
+    build.main(["--until", "1-point"])
+    assert commands == ["see", "fresh", ("train", "sft", "configs/nano/1-point.toml", 2)]
 
 
 def test_the_embedded_model_takes_less_than_25_mb_of_the_package():

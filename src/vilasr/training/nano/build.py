@@ -32,23 +32,29 @@ DATASETS = {
     "multiview": ("--num", "2500", "--family-option", "size=192"),
     "video": ("--num", "2000", "--family-option", "size=192", "--family-option", "frames=16"),
 }
-"""Made before the chain: their pictures take longer to render than to learn from."""
+"""Made before FIRST_WITH_DATASETS: their pictures take longer to render than to learn from."""
+FIRST_WITH_DATASETS = "3-all"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run all steps, then write the embedded checkpoint."""
     parser = argparse.ArgumentParser(prog="make nano", description=__doc__)
     parser.add_argument("--out", type=Path, default=PACKAGE, help="where the finished checkpoint goes")
-    out = parser.parse_args(arguments).out
+    parser.add_argument(
+        "--until", choices=[*CHAIN], help="end with this stage, and leave the embedded checkpoint alone"
+    )
+    args = parser.parse_args(arguments)
     if not CONFIGS.is_dir():
         sys.exit("run this from the top of the repository: configs/nano is not here")
     see()
     fresh()
-    for task, options in DATASETS.items():
-        run("generate", task, "--seed", "100", "--out", str(RUNS / "data" / task), *options)
-    for name, stage in CHAIN.items():  # `vilasr train` sees by itself what is finished
+    for name, stage in CHAIN.items():  # `vilasr` sees by itself what is finished
+        for task, options in DATASETS.items() if name == FIRST_WITH_DATASETS else ():
+            run("generate", task, "--seed", "100", "--out", str(RUNS / "data" / task), *options)
         run("train", stage, str(CONFIGS / f"{name}.toml"), processes=NUM_PROCESSES if stage == "sft" else 1)
-    package(RUNS / name / "model", out)
+        if name == args.until:
+            return
+    package(RUNS / name / "model", args.out)
 
 
 def run(*words: str, processes: int = 1) -> None:
