@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
@@ -14,10 +16,20 @@ from handmade import TINY_NANO
 from safetensors.torch import load_file, save_file
 
 from vilasr.errors import InputError
+from vilasr.policies.transformers import prepare_tower
 from vilasr.tasks.maze.grid import Maze
+from vilasr.training.attention import use_packed_attention
+from vilasr.training.config import load_config
 from vilasr.training.metrics import read_metrics
 from vilasr.training.nano import fresh, pictures
-from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER, build_model, number_embedding
+from vilasr.training.nano.architecture import (
+    IMAGE_SETTINGS,
+    NANO_SIZER,
+    NanoShape,
+    build_model,
+    build_vision,
+    number_embedding,
+)
 from vilasr.training.nano.pictures import ScenePictures
 from vilasr.training.nano.seeing import (
     BOX,
@@ -272,6 +284,35 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, fil
     other = SeeingConfig(out=stopped.out, **(settings | {"batch_size": 3}))
     with pytest.raises(InputError, match=r"state\.safetensors: expected the state of a run with .*batch_size.: 3"):
         train_seeing(other, shape=TINY_NANO)
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_pictures_and_learn_from_the_mean_of_their_gradients(tmp_path):
+    (tmp_path / "see.toml").write_text(f'out = "{tmp_path}/two"\nsteps = 1\nbatch_size = 4\nthreads = 1\nwarmup = 0\n')
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "vilasr.training.nano.seeing"]
+    done = subprocess.run([sys.executable, *words, tmp_path / "see.toml"], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+
+    config = load_config(SeeingConfig, tmp_path / "see.toml")
+    torch.manual_seed(config.seed)
+    vision = build_vision(NanoShape())
+    use_packed_attention(vision)
+    prepare_tower(vision)
+    heads = SeeingHeads(vision.config.out_hidden_size)
+    for rank in range(2):
+        share = sorted(
+            (pictures.maze_picture(index, 0) for index in (rank, rank + 2)), key=lambda picture: picture.grid
+        )
+        patches, grids = torch.cat([each.patches for each in share]), torch.tensor([each.grid for each in share])
+        with torch.autocast("cpu", torch.bfloat16):
+            tokens = vision(patches, grid_thw=grids).pooler_output.float()
+        (seeing_loss(heads, tokens, join([each.targets for each in share]))[0] / 2).backward()
+    weights = [weight for weight in (*vision.parameters(), *heads.parameters()) if weight.grad is not None]
+    torch.nn.utils.clip_grad_norm_(weights, 1.0)
+    torch.optim.AdamW(weights, lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01).step()
+    found = load_file(tmp_path / "two" / "vision.safetensors")
+    for name, weight in vision.state_dict().items():
+        torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)
 
 
 # --- the untrained checkpoint -----------------------------------------------------------------------------------------

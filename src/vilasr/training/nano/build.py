@@ -10,16 +10,9 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from tqdm import tqdm
 
 from vilasr.training.memory import restart_keeping_memory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 CONFIGS = Path("configs/nano")
 RUNS = Path("runs/nano")
@@ -27,7 +20,7 @@ PACKAGE = Path("src/vilasr/models/nano")
 CHAIN = {"1-point": "sft", "2-draw": "sft", "3-all": "sft", "4-reflect": "rejection", "5-reinforce": "grpo"}
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
-"""Of fine-tuning: two of one thread are faster than one of two."""
+"""Of seeing and fine-tuning: two of one thread are faster than one of two."""
 DATASETS = {
     "multiview": ("--num", "2500", "--family-option", "size=192"),
     "video": ("--num", "2000", "--family-option", "size=192", "--family-option", "frames=16"),
@@ -57,23 +50,17 @@ def main(arguments: list[str] | None = None) -> None:
     package(RUNS / name / "model", args.out)
 
 
-def run(*words: str, processes: int = 1) -> None:
-    """A command of `vilasr`, in so many processes; ends the program when it fails."""
+def run(*words: str, module: str = "vilasr", processes: int = 1) -> None:
+    """A command of `vilasr`, or of another module, in so many processes; ends the program when it fails."""
     launcher = ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"] if processes > 1 else []
-    if code := subprocess.run([sys.executable, "-m", *launcher, "vilasr", *words], check=False).returncode:
+    if code := subprocess.run([sys.executable, "-m", *launcher, module, *words], check=False).returncode:
         sys.exit(code)
 
 
 def see() -> None:
     """Stage 0a."""
-    from vilasr.training.config import load_config
-    from vilasr.training.nano.seeing import SeeingConfig, train_seeing
-
-    config = load_config(SeeingConfig, CONFIGS / "0-see.toml")
-    if (config.out / "vision.safetensors").exists():
-        return
-    with progress("0-see", config.steps) as report:
-        train_seeing(config, report=report)
+    if not (RUNS / "0-see" / "vision.safetensors").exists():
+        run(str(CONFIGS / "0-see.toml"), module="vilasr.training.nano.seeing", processes=NUM_PROCESSES)
 
 
 def fresh() -> None:
@@ -104,19 +91,6 @@ def package(model: Path, out: Path) -> None:
             old.unlink()
     save_model(loaded, out)
     print(f"wrote {out}", file=sys.stderr)
-
-
-@contextmanager
-def progress(name: str, steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
-    """A bar on stderr; enter it to get the `report` of a stage."""
-    with tqdm(total=steps, desc=name, unit="step") as shown:
-
-        def report(step: int, metrics: dict[str, float]) -> None:
-            shown.update(step + 1 - shown.n)
-            known = {key: metrics[key] for key in ("loss", "recall", "where_px") if key in metrics}
-            shown.set_postfix({key: f"{value:.3f}" for key, value in known.items()})
-
-        yield report
 
 
 if __name__ == "__main__":

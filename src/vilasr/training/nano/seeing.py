@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import random
-from contextlib import closing
+import sys
+from contextlib import closing, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ from vilasr.errors import InputError
 from vilasr.policies.transformers import prepare_tower
 from vilasr.training.attention import use_packed_attention
 from vilasr.training.checkpoint import flatten_optimizer, restore_optimizer, save_atomically
-from vilasr.training.config import Section
+from vilasr.training.config import Section, load_config
+from vilasr.training.distributed import is_first_process, joined, sum_gradients
 from vilasr.training.metrics import MetricsLog
 from vilasr.training.nano.architecture import NanoShape, build_vision, number_embedding
 from vilasr.training.nano.pictures import ScenePictures, maze_picture
@@ -41,9 +43,12 @@ from vilasr.training.words import WORDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vilasr.training.distributed import Ranks
+
     Report = Callable[[int, dict[str, float]], None]
     _Seen = tuple[Tensor, Tensor, SeeingTargets]
 
+VISION = "vision.safetensors"
 MAX_NUMBER = 512
 ONLY_MARK, CELL, BOX, EACH_MARK = slice(0, 2), slice(2, 4), slice(4, 8), slice(8, 8 + 2 * len(MARKS))
 """Numbers that a token is asked for: x, y of the only mark in it; of its cell; the thing's box; x, y of each mark."""
@@ -187,6 +192,7 @@ def train_seeing(
 
     The pictures of step k follow from the config and k alone: mazes are numbered, so many a step, and scenes are drawn
     by lot. OUT/state.safetensors holds everything else, so a run that was killed goes on as if nothing had happened.
+    Processes that torchrun has started share the pictures of each step, and learn from the mean of their gradients.
 
     Raises:
         InputError: the folder holds a run with another config, or the disk is full.
@@ -197,7 +203,12 @@ def train_seeing(
     vision = build_vision(shape)
     use_packed_attention(vision)
     prepare_tower(vision)
-    heads = SeeingHeads(vision.config.out_hidden_size)
+    with joined("ddp", "cpu") as ranks:
+        _train(config, vision, SeeingHeads(vision.config.out_hidden_size), ranks, report)
+    return config.out / VISION
+
+
+def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: Ranks, report: Report) -> None:
     weights = [*vision.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(
         [{"params": weights, "initial_lr": config.lr}], betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -205,10 +216,12 @@ def train_seeing(
     state = config.out / "state.safetensors"
     first_step = _load_state(state, config, vision, heads, optimizer)
     rate = warmup_then_cosine(config.steps, warmup=config.warmup, final=config.final_lr)
-    scenes = _scenes(config) if config.scene_views else None
+    scenes = _scenes(config, ranks) if config.scene_views else None
     with (
-        closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_step)) as log,
-        closing(prefetched(_batches(config, first_step, scenes), ahead=2)) as batches,
+        closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_step))
+        if ranks.is_first
+        else nullcontext() as log,
+        closing(prefetched(_batches(config, first_step, scenes, ranks), ahead=2)) as batches,
     ):
         for step in range(first_step, config.steps):
             set_rate(optimizer, rate(step))
@@ -216,19 +229,23 @@ def train_seeing(
             with torch.autocast("cpu", torch.bfloat16):
                 output = vision(patches, grid_thw=grids)
             loss, metrics = seeing_loss(heads, output.pooler_output.float(), targets)
-            loss.backward()
+            (loss / ranks.num).backward()
+            for weight in weights:  # the others may have a gradient for it
+                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            sum_gradients(weights, ranks)
             if nn.utils.clip_grad_norm_(weights, 1.0).isfinite():
                 optimizer.step()
             else:
                 metrics["skipped"] = 1.0
             optimizer.zero_grad()
+            if log is None:
+                continue
             log.write(step, metrics)
             report(step, metrics)
             if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
                 _save_state(state, config, vision, heads, optimizer, step + 1)
-    vision_file = config.out / "vision.safetensors"
-    save_atomically(vision_file, vision.state_dict())
-    return vision_file
+    if ranks.is_first:
+        save_atomically(config.out / VISION, vision.state_dict())
 
 
 def word_meanings(state: Path) -> dict[str, Tensor]:
@@ -244,7 +261,17 @@ def word_meanings(state: Path) -> dict[str, Tensor]:
     return {word: rows[of] for word, of in WORDS.items()}
 
 
-def _scenes(config: SeeingConfig) -> ScenePictures:
+def _scenes(config: SeeingConfig, ranks: Ranks) -> ScenePictures:
+    """Rendered by the first process, and read by all."""
+    if not ranks.is_first:
+        ranks.meet()
+    scenes = _rendered(config)
+    if ranks.is_first:
+        ranks.meet()
+    return scenes
+
+
+def _rendered(config: SeeingConfig) -> ScenePictures:
     with tqdm(total=config.scene_views, desc="views of scenes", unit="view") as bar:
 
         def report(done: int) -> None:
@@ -299,18 +326,42 @@ def _identity(config: SeeingConfig) -> str:
     return json.dumps(config.model_dump(exclude={"out", "threads", "save_every", "render_processes"}))
 
 
-def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None) -> Iterator[_Seen]:
-    """Patches, grids and targets of each step; images of one size lie together."""
+def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None, ranks: Ranks) -> Iterator[_Seen]:
+    """Patches, grids and targets of this process's share of each step; images of one size lie together."""
     num_scenes = round(config.batch_size * config.scene_share) if scenes is not None else 0
     num_mazes = config.batch_size - num_scenes
+    if any(0 < num < ranks.num for num in (num_scenes, num_mazes)):
+        raise InputError(
+            "batch_size",
+            expected=f"a maze and a scene for each of {ranks.num} processes",
+            got=f"{num_mazes} and {num_scenes}",
+        )
     for step in count(first_step):
-        pictures = [maze_picture(index, config.seed) for index in range(step * num_mazes, (step + 1) * num_mazes)]
+        mazes = range(step * num_mazes + ranks.rank, (step + 1) * num_mazes, ranks.num)
+        pictures = [maze_picture(index, config.seed) for index in mazes]
         if scenes is not None:
             step_rng = random.Random(f"{config.seed}/{step}")
-            pictures += [scenes.picture(step_rng.randrange(len(scenes))) for _ in range(num_scenes)]
+            drawn = [step_rng.randrange(len(scenes)) for _ in range(num_scenes)]
+            pictures += [scenes.picture(index) for index in drawn[ranks.rank :: ranks.num]]
         pictures.sort(key=lambda picture: picture.grid)
         yield (
             torch.cat([picture.patches for picture in pictures]),
             torch.tensor([picture.grid for picture in pictures]),
             join([picture.targets for picture in pictures]),
         )
+
+
+def main(config_file: str) -> None:
+    """The stage as a command, also under torchrun."""
+    config = load_config(SeeingConfig, Path(config_file))
+    with tqdm(total=config.steps, desc="0-see", unit="step", disable=not is_first_process()) as bar:
+
+        def report(step: int, metrics: dict[str, float]) -> None:
+            bar.update(step + 1 - bar.n)
+            bar.set_postfix({key: f"{metrics[key]:.3f}" for key in ("recall", "things_right") if key in metrics})
+
+        train_seeing(config, report=report)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
