@@ -222,9 +222,13 @@ def test_the_engine_samples_each_attempt_as_its_seed_says(nano_folder, tmp_path)
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("room", [-50, 50], ids=["for no header", "for a header alone"])
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [(-50, "what is in the file stays"), (50, "what was sampled is kept")],
+    ids=["for no header", "for a header alone"],
+)
 def test_a_disk_that_is_full_when_the_selection_is_told_is_bad_input(
-    room, nano_folder, tmp_path, endpoint, files_limited_to
+    room, told, nano_folder, tmp_path, endpoint, files_limited_to
 ):
     config = config_for(nano_folder, tmp_path, endpoint=endpoint)
     train_rejection(config)
@@ -232,7 +236,7 @@ def test_a_disk_that_is_full_when_the_selection_is_told_is_bad_input(
     nothing = config_for(nano_folder, tmp_path, endpoint=endpoint, select={"nearer": True})
     with (
         files_limited_to(len(config.selected.read_bytes().splitlines()[0]) + room),
-        pytest.raises(InputError, match=r"room on the disk; got file too large\. .*: what was sampled is kept"),
+        pytest.raises(InputError, match=rf"got file too large\. Make room.* {told}"),
     ):
         train_rejection(nothing)
     assert (tmp_path / "selection.json").read_bytes() == before

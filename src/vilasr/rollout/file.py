@@ -319,7 +319,8 @@ class RolloutWriter:
         return key
 
     def _cannot_write(self, error: OSError) -> InputError:
-        return InputError(str(self.path), expected="a file that can be written", got=_why(error))
+        remedy = "Make room, or choose another place; what is in the file stays."
+        return InputError(str(self.path), expected="a file that can be written", got=_why(error), remedy=remedy)
 
 
 def check_same_run(file_header: Header, header: Header, name: str) -> None:
