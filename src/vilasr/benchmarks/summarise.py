@@ -12,14 +12,7 @@ from vilasr.benchmarks.guessing import guessing_at
 from vilasr.benchmarks.maze import maze_facts
 from vilasr.benchmarks.named import aggregation_of
 from vilasr.errors import DataError
-from vilasr.scoring import (
-    estimate,
-    facts_of,
-    sample_passes,
-    sample_scores,
-    score_answer,
-    summarise,
-)
+from vilasr.scoring import estimate, facts_of, sample_passes, sample_scores, score_answer, summarise
 from vilasr.tasks import TASK_NAMES, task_named
 
 if TYPE_CHECKING:
@@ -82,9 +75,8 @@ def summary_of(
     neither is in any mean. `guessing` is what the same samples give to whoever does not look: chance, and for numbers
     the best constant of each group; null where that is not defined. `answers` of a group: "choice", "number", "mixed",
     "other", and null for means over groups. `valid_marks` is the share of standing marks that are true of the world, of
-    those whose truth is known. `num_retried` rollouts were tried again after the
-    policy had failed. `interval` says how `ci95` was found. `outcomes` counts each rollout once, `turn_counts` by
-    number of turns.
+    those whose truth is known. `num_retried` rollouts were tried again after the policy had failed. `interval` says how
+    `ci95` was found. `outcomes` counts each rollout once, `turn_counts` by number of turns.
     """
     rows = list(facts)
     made = summarise(rows, seed=header.seed)

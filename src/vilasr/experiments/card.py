@@ -21,6 +21,7 @@ from vilasr.errors import InputError
 from vilasr.experiments.plots import can_plot, plot_abilities
 from vilasr.experiments.tables import table
 from vilasr.experiments.units import weights_of
+from vilasr.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,7 +102,7 @@ def write_page(comparisons: Sequence[Comparison], page: Path) -> None:
         lines += [f"![Scores by family and type, with what guessing gives]({plot.name})", ""]
     for each in comparisons:
         lines += [f"## {_name(each)}", "", *by_type(each), ""]
-    page.write_text("\n".join(lines), encoding="utf-8")
+    write_atomically(page, "\n".join(lines).encode())
 
 
 def write_card(comparisons: Sequence[Comparison], card: Path) -> None:
@@ -114,7 +115,7 @@ def write_card(comparisons: Sequence[Comparison], card: Path) -> None:
     if not MEASURED.search(text):
         raise InputError(str(card), expected="lines '<!-- measured -->' and '<!-- end -->'", got="none in it")
     lines = ["", *overview(comparisons), "", *_origin(comparisons), "", ""]
-    card.write_text(MEASURED.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
+    write_atomically(card, MEASURED.sub(lambda _: "\n".join(lines), text).encode())
 
 
 def overview(comparisons: Iterable[Comparison]) -> list[str]:

@@ -101,6 +101,10 @@ class MazeStyle:
         top, bottom = self.box[1], self.box[3]
         return [round(top + (bottom - top) * (i + 0.5) / n, 3) for i in range(n)]
 
+    def cell_px(self, n: int) -> float:
+        """The shorter side of a cell."""
+        return min(self.box[2] - self.box[0], self.box[3] - self.box[1]) / n
+
 
 def luminance(colour: Colour) -> float:
     """Perceived brightness, 0 to 255 (ITU-R BT.601)."""
@@ -236,20 +240,16 @@ def heldout_style(n: int, rng: random.Random) -> MazeStyle:
     return replace(HELDOUT[name](base, n, rng), name=name, heldout=True)
 
 
-def _cell(style: MazeStyle, n: int) -> float:
-    return min(style.box[2] - style.box[0], style.box[3] - style.box[1]) / n
-
-
 def _all(colour: Colour) -> tuple[Colour, Colour, Colour, Colour]:
     return (colour, colour, colour, colour)
 
 
 def _dashed(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
-    return replace(style, walls="dashed", wall_px=max(3, round(0.08 * _cell(style, n))))
+    return replace(style, walls="dashed", wall_px=max(3, round(0.08 * style.cell_px(n))))
 
 
 def _hedge(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
-    cell = _cell(style, n)
+    cell = style.cell_px(n)
     return replace(
         style,
         walls="rounded",
@@ -267,7 +267,7 @@ def _hedge(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
 
 
 def _bricks(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
-    cell = _cell(style, n)
+    cell = style.cell_px(n)
     return replace(
         style,
         walls="bricks",
@@ -289,7 +289,7 @@ def _neon(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
     return replace(
         style,
         walls="rounded",
-        wall_px=max(2, round(0.06 * _cell(style, n))),
+        wall_px=max(2, round(0.06 * style.cell_px(n))),
         page=(6, 4, 18),
         floor=(6, 4, 18),
         wall=wall,
@@ -308,7 +308,7 @@ def _blueprint(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
         page=blue,
         floor=blue,
         wall=(235, 242, 255),
-        wall_px=max(2, round(0.05 * _cell(style, n))),
+        wall_px=max(2, round(0.05 * style.cell_px(n))),
         grid=_mix(blue, (255, 255, 255), 0.25),
         dot_shape="ring",
         dot_colour=(255, 255, 255),
@@ -322,7 +322,7 @@ def _sketch(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
     return replace(
         style,
         walls="sketch",
-        wall_px=max(2, round(0.05 * _cell(style, n))),
+        wall_px=max(2, round(0.05 * style.cell_px(n))),
         page=(250, 247, 238),
         floor=(250, 247, 238),
         wall=(50, 50, 60),
@@ -336,7 +336,7 @@ def _sketch(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
 
 def _badges(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
     colour = rng.choice(((200, 40, 60), (40, 90, 200), (20, 130, 80), (120, 50, 160)))
-    inner = _cell(style, n) - style.wall_px
+    inner = style.cell_px(n) - style.wall_px
     return replace(
         style,
         badge="disc",
@@ -347,7 +347,7 @@ def _badges(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
 
 
 def _markers(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
-    inner = _cell(style, n) - style.wall_px
+    inner = style.cell_px(n) - style.wall_px
     return replace(style, dot_shape=rng.choice(("ring", "triangle")), dot_px=max(9, round(0.55 * inner)))
 
 

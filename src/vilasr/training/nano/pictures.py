@@ -83,7 +83,7 @@ def _widened(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
     """Every second style with walls of any width and letters of any size that fits."""
     if rng.random() < 0.5:
         return style
-    cell = min(style.box[2] - style.box[0], style.box[3] - style.box[1]) / n
+    cell = style.cell_px(n)
     wall_px = max(2, round(cell * rng.uniform(0.04, 0.38)))
     letter_px = max(11, round((cell - wall_px) * rng.uniform(0.6, 1.0)))
     return replace(style, wall_px=wall_px, letter_px=letter_px)
