@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vilasr.data.dataset import IMAGE_FOLDER, INFO_FILE, SHARD_FOLDER, DatasetInfo, shard_path
@@ -45,8 +45,13 @@ def _cannot_write(folder: Path, info: DatasetInfo, error: OSError) -> InputError
 
 
 def num_bytes(folder: Path) -> int:
-    """Of all files in a dataset's folder."""
-    return sum(path.stat().st_size for part in (IMAGE_FOLDER, SHARD_FOLDER) for path in (folder / part).glob("*"))
+    """Of all files in a dataset's folder; another process may be writing there."""
+    total = 0
+    for part in (IMAGE_FOLDER, SHARD_FOLDER):
+        for path in (folder / part).glob("*"):
+            with suppress(FileNotFoundError):  # a partial file that has its name by now
+                total += path.stat().st_size
+    return total
 
 
 def size_text(num: int) -> str:
