@@ -168,10 +168,18 @@ def test_a_users_question_may_take_twenty_turns_whatever_the_model():
     assert solve_with(["<think>Hm.</think>"] * 30, limits=Limits(max_errors=40)).num_turns == 20
 
 
+def test_an_image_cannot_be_smaller_than_one_visual_token():
+    with pytest.raises(InputError, match="max_pixels=100"):
+        episode_config(OpenedPolicy(policy=ScriptedPolicy([ANSWER])), max_pixels=100)
+
+
 def test_the_policy_decides_what_nobody_asked_for():
     opened = OpenedPolicy(policy=ScriptedPolicy([ANSWER]), max_context_tokens=4096)
     config = episode_config(opened)
     assert (config.protocol.name, config.limits.max_context_tokens, config.limits.max_turns) == ("compact", 4096, None)
-    config = episode_config(opened, protocol="json", system_prompt="Look.", limits=Limits(max_turns=3))
+    config = episode_config(
+        opened, protocol="json", system_prompt="Look.", max_pixels=28 * 28 * 4, limits=Limits(max_turns=3)
+    )
+    assert (config.sizer.fit((640, 480)), opened.sizer.fit((640, 480))) == ((56, 28), (644, 476))
     assert (config.protocol.system, config.protocol.system_plain) == ("Look.", "Look.")
     assert (config.protocol.name, config.limits.max_turns) == ("json", 3)

@@ -90,18 +90,24 @@ def episode_config(
     style: str = "default",
     drawing: bool = True,
     strict: bool = False,
+    max_pixels: int | None = None,
     limits: Limits = Limits(),  # noqa: B008 -- frozen
 ) -> EpisodeConfig:
-    """How to talk with this policy; None takes what it was trained with. Raises InputError for unknown names."""
+    """How to talk with this policy; None takes what it was trained with, as far as known.
+
+    Raises:
+        InputError: an unknown name; `max_pixels` below what the policy's smallest image has.
+    """
     chosen = opened.protocol if protocol is None else protocol_named(protocol)
     if system_prompt is not None:
         chosen = with_system_prompt(chosen, system_prompt)
     if limits.max_context_tokens is None:
         limits = replace(limits, max_context_tokens=opened.max_context_tokens)
+    sizer = opened.sizer if max_pixels is None else replace(opened.sizer, max_pixels=max_pixels)
     return EpisodeConfig(
         protocol=chosen,
         style=style_named(style),
-        sizer=opened.sizer,
+        sizer=sizer,
         limits=limits,
         drawing=drawing,
         strict=strict,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +41,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, required: bool = False
 
 
 def add_episode_options(parser: argparse.ArgumentParser) -> None:
-    """--style, --protocol, --system-prompt, --no-drawing, --max-turns, --strict."""
+    """--style, --protocol, --system-prompt, --no-drawing, --max-turns, --max-pixels, --strict."""
     group = parser.add_argument_group("conversation")
     group.add_argument(
         "--style", type=_style, default="default", metavar="S", help="how marks look: default or published"
@@ -57,6 +56,12 @@ def add_episode_options(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1),
         metavar="N",
         help="replies allowed (default: 20 for mazes and in 'vilasr ask', else 10)",
+    )
+    group.add_argument(
+        "--max-pixels",
+        type=whole_number(1),
+        metavar="N",
+        help="of an image as the model sees it (default: the model's own; at an endpoint 1,280 visual tokens)",
     )
     group.add_argument("--strict", action="store_true", help="the first mistake of the model ends its attempt")
 
@@ -135,6 +140,7 @@ def episode_config(args: argparse.Namespace, opened: OpenedPolicy) -> EpisodeCon
         style=args.style,
         drawing=args.drawing,
         strict=args.strict,
+        max_pixels=args.max_pixels,
         limits=Limits(max_turns=args.max_turns),
     )
 
@@ -146,11 +152,6 @@ def read_text(path: str) -> str:
     except (OSError, ValueError) as error:
         got = str(error.strerror).lower() if isinstance(error, OSError) else str(error)
         raise InputError(path, expected="a text file (UTF-8)", got=got, remedy="Check the path.") from error
-
-
-def num_cores() -> int:
-    """Those this process may use: in a container not all of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def make_folder(path: str | Path) -> Path:

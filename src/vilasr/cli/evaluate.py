@@ -142,7 +142,7 @@ def _run_seed(
     """Run the samples of one seed, all or a shard; returns what came of it, which a shard also writes beside its
     rollouts."""
     from vilasr.benchmarks import WHOLE
-    from vilasr.cli.provenance import write_run_json
+    from vilasr.training.provenance import write_run_json
 
     excluded: list[Exclusion] = []
     benchmark = load(excluded)

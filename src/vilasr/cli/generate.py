@@ -10,9 +10,10 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vilasr.cli.common import add_seed_option, num_cores, whole_number
+from vilasr.cli.common import add_seed_option, whole_number
 from vilasr.cli.exit_codes import DONE
 from vilasr.errors import InputError
+from vilasr.machine import num_cores
 from vilasr.plurals import counted
 from vilasr.tasks import TASK_NAMES
 

@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _shown(config: Any, strategy: str, stack: ExitStack) -> Show:
     """A bar for each thing that is counted, opened when it is counted first; run.json is written then too."""
-    from vilasr.cli.provenance import write_run_json
+    from vilasr.training.provenance import write_run_json
 
     bars: dict[str, tuple[Progress, int]] = {}
 

@@ -19,10 +19,11 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO
 
-from vilasr.cli.common import make_folder, num_cores, say
+from vilasr.cli.common import make_folder, say
 from vilasr.errors import InputError
 from vilasr.experiments.units import State
 from vilasr.files import lock
+from vilasr.machine import num_cores
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

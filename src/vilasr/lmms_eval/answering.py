@@ -43,7 +43,7 @@ class Options(BaseModel):
     """What `--model_args` may say.
 
     Attributes:
-        model, endpoint, device, protocol, style, drawing, strict, max_turns, seed: as in `vilasr eval`.
+        model, endpoint, device, protocol, style, drawing, strict, max_turns, max_pixels, seed: as in `vilasr eval`.
         max_tokens: of one turn, whatever tasks say.
         frames: taken from each video, by `workers` processes.
         concurrency: attempts at the same time.
@@ -61,6 +61,7 @@ class Options(BaseModel):
     drawing: bool = True
     strict: bool = False
     max_turns: int | None = Field(default=None, ge=1)
+    max_pixels: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     frames: int = Field(default=16, ge=1)
@@ -110,6 +111,7 @@ class Answerer:
             style=options.style,
             drawing=options.drawing,
             strict=options.strict,
+            max_pixels=options.max_pixels,
             limits=Limits(max_turns=options.max_turns),
         )
         # What a task says on the form of its answers is in its prompt; a second word from us might contradict it.

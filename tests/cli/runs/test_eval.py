@@ -232,6 +232,7 @@ def test_a_folder_with_a_run_in_it_is_refused_without_resume(run_of_24, endpoint
     [
         (["--no-drawing"], "drawing: true in the file, false now"),
         (["--max-turns", "3"], "config.episode.limits.max_turns: null in the file, 3 now"),
+        (["--max-pixels", "9999"], "config.episode.sizer.max_pixels: 1003520 in the file, 9999 now"),
         (["--temperature", "0.5"], "sampling.temperature: 0.0 in the file, 0.5 now"),
         (["--style", "published"], 'style: "default" in the file, "published" now'),
     ],

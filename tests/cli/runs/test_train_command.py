@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from vilasr.cli.main import build_parser
-from vilasr.cli.provenance import git_commit
 from vilasr.training import memory
+from vilasr.training.provenance import git_commit
 
 
 @pytest.fixture

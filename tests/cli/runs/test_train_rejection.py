@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from vilasr.cli.provenance import write_run_json
 from vilasr.errors import InputError
 from vilasr.rollout import read_rollouts
 from vilasr.training.metrics import read_metrics
+from vilasr.training.provenance import write_run_json
 
 sys.path.append(str(Path(__file__).parents[2] / "training"))
 

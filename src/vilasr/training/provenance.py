@@ -10,9 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vilasr.cli.common import num_cores
 from vilasr.files import write_atomically
-from vilasr.plurals import counted
+from vilasr.machine import hardware
 from vilasr.training.disk import disk_errors
 
 if TYPE_CHECKING:
@@ -42,22 +41,8 @@ def write_run_json(folder: Path, config: Mapping[str, Json], *, strategy: str, s
     }
     path = folder / "run.json"
     with disk_errors(path, then="it goes on where it stopped"):
+        folder.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(record, indent=2).encode() + b"\n")
-
-
-def hardware() -> str:
-    """The processor and how many cores of it this process may use: "AMD EPYC 7763, 2 cores"."""
-    return f"{_processor()}, {counted(num_cores(), 'core')}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:  # not Linux
-        lines = []
-    pairs = (line.partition(":") for line in lines)
-    name = next((value.strip() for key, _, value in pairs if key.strip() == "model name"), "")
-    return name or platform.processor() or platform.machine()
 
 
 def git_commit(folder: Path) -> str | None:
