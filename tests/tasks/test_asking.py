@@ -84,9 +84,9 @@ def test_a_plan_is_told_step_by_step_each_on_the_newest_drawing():
     first, second, last = demonstrate_plan(sample_with(plan), random.Random(0), frame=whole_pixels)
     assert first.thought == "It is at [10, 20, 60, 70]."
     assert first.actions == (box(10, 20, 60, 70), box(100, 20, 150, 70, "lamp"))
-    assert second.thought == "It is at [35, 45, 125, 45]."
+    assert second.thought == "It is at [35, 45] to [125, 45]."
     assert second.actions == (line(35, 45, 125, 45, image=2),)
-    assert (last.thought, last.actions, last.answer) == ("So it is.", (), "B")
+    assert (last.thought, last.actions, last.answer) == ("So it is. So, there: B.", (), "B")
 
 
 def test_marks_on_two_images_make_two_new_ones_numbered_by_the_image_drawn_on():
@@ -99,7 +99,7 @@ def test_marks_on_two_images_make_two_new_ones_numbered_by_the_image_drawn_on():
 def test_without_drawing_one_turn_says_everything_and_answers():
     plan = plan_with((box(10, 20, 60, 70),), (line(35, 45, 125, 45),))
     (turn,) = demonstrate_plan(sample_with(plan), random.Random(0), frame=whole_pixels, drawing=False)
-    assert turn.thought == "It is at [10, 20, 60, 70]. It is at [35, 45, 125, 45]. So it is."
+    assert turn.thought == "It is at [10, 20, 60, 70]. It is at [35, 45] to [125, 45]. So it is. So, there: B."
     assert (turn.actions, turn.answer) == ((), "B")
 
 

@@ -74,6 +74,37 @@ def test_a_word_is_looked_up_where_it_or_another_form_of_it_was_read():
     assert looks(copies) == [(0, 3, [1]), (0, 4, [2])]
 
 
+def test_a_word_that_decides_is_looked_up_in_what_the_policy_said_and_not_in_the_question():
+    chat = ChatTokens(train_tokenizer(["go left, "] * 40, num_merges=60))
+    (left,), (comma,) = chat.encode(" left"), chat.encode(",")
+    ids = [chat.image_id, left, comma, left, comma, left]
+    reader = CopyReader(chat, vocab_size=chat.num_tokens)
+    *_, copies = reader.taps(
+        hand_batch(chat, (ids, [0, 0, 1, 1, 1, 1]), grids=[(1, 2, 2)]), early_layer=1, late_layer=4
+    )
+    assert looks(copies) == [(0, 4, [3])]
+
+
+def test_the_letter_of_an_option_is_looked_up_at_the_words_of_that_option():
+    words = ("red", "ball", "cup")
+    texts = ["? \nA. red ball\nB. cup\nC. left\nAnswer", " So, red ball: A.</think>"]
+    chat = ChatTokens(train_tokenizer(texts * 40, num_merges=60, words=words))
+    reader = CopyReader(chat, vocab_size=chat.num_tokens)
+    asked = [chat.image_id, *chat.encode(texts[0])]
+    for said_last, letter, option in (
+        (" So, red ball: A.</think>", "A", ("red", "ball")),
+        (" So, left: C.", "C", (" left",)),
+    ):
+        reply = chat.encode(said_last)
+        batch = hand_batch(chat, (asked + reply, [0] * len(asked) + [1] * len(reply)), grids=[(1, 2, 2)])
+        *_, answers, _ = reader.taps(batch, early_layer=1, late_layer=4)
+        ((_, query, keys),) = looks(answers)
+        assert f"{letter}." in chat.text([(asked + reply)[query + 1]])
+        assert [chat.text([asked[key]]) for key in keys] == [*option]
+        (concluded,) = reader.concluded(batch)[0].nonzero().tolist()
+        assert concluded == [query + 1]
+
+
 def test_what_the_policy_did_not_say_copies_nothing():
     ids, _ = said(CHAT, 1, "12, 12")
     assert looks(taps((ids, [0] * len(ids)))[2]) == []

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vilasr.errors import DataError
+from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.base import Demonstration, DemoTurn, FramePoint
 from vilasr.tasks.overlap import overlap
 from vilasr.types import Action, Box, Json, Line, Sample
@@ -37,7 +38,8 @@ class Step:
 
     Attributes:
         says: ways to say the thought. "{0}" stands for the numbers of the first mark as the model writes them,
-            "[x1, y1, x2, y2]"; "{1}" for the second, and so on. A literal brace is doubled.
+            "[x1, y1, x2, y2]", of a line "[x1, y1] to [x2, y2]"; "{1}" for the second, and so on. A literal brace is
+            doubled.
         marks: at least one, all boxes or all lines: a turn has one operation.
     """
 
@@ -73,7 +75,7 @@ def demonstrate_plan(
     answer = sample.answer or ""
     if not drawing:
         said = [_thought(step, step.marks, rng, frame) for step in plan.steps]
-        return (DemoTurn(thought=" ".join([*said, rng.choice(plan.concludes)]), answer=answer),)
+        return (DemoTurn(thought=" ".join([*said, _concluded(plan, sample, rng)]), answer=answer),)
     size = _size_of(sample)
     gallery = _Gallery(sample)
     wrong_step = rng.randrange(len(plan.steps)) if mistake else -1
@@ -89,7 +91,7 @@ def demonstrate_plan(
         else:
             actions = gallery.draw(step.marks)
             turns.append(DemoTurn(thought=_thought(step, step.marks, rng, frame), actions=actions))
-    return (*turns, DemoTurn(thought=rng.choice(plan.concludes), answer=answer))
+    return (*turns, DemoTurn(thought=_concluded(plan, sample, rng), answer=answer))
 
 
 class _Gallery:
@@ -113,6 +115,16 @@ def _thought(step: Step, marks: Sequence[PlannedMark], rng: random.Random, frame
     return rng.choice(step.says).format(*(_numbers(each.mark, frame) for each in marks))
 
 
+def _concluded(plan: Plan, sample: Sample, rng: random.Random) -> str:
+    """What follows from the drawings and, of a choice, the option that says so beside its letter: a policy that has the
+    words need not find the letter in the answer itself."""
+    said = rng.choice(plan.concludes)
+    if not sample.options:
+        return said
+    chosen = {letter(place): option for place, option in enumerate(sample.options)}[sample.answer or ""]
+    return f"{said} That is {chosen}." if chosen == sample.answer else f"{said} So, {chosen}: {sample.answer}."
+
+
 def _noticed(mark: Action, sample: Sample, rng: random.Random, frame: FramePoint) -> str:
     where = f"In image {mark.image_index} the" if len(sample.images) > 1 else "The"
     kind = "box" if isinstance(mark, Box) else "line"
@@ -123,12 +135,11 @@ def _noticed(mark: Action, sample: Sample, rng: random.Random, frame: FramePoint
 
 def _numbers(mark: Action, frame: FramePoint) -> str:
     index = mark.image_index
-    if isinstance(mark, Box):
-        x1, y1, x2, y2 = mark.box_px
-        points = (frame(index, (x1, y1)), frame(index, (x2, y2)))
-    else:
-        points = (frame(index, mark.start_px), frame(index, mark.end_px))
-    return "[" + ", ".join(str(number) for point in points for number in point) + "]"
+    if isinstance(mark, Line):
+        (x1, y1), (x2, y2) = frame(index, mark.start_px), frame(index, mark.end_px)
+        return f"[{x1}, {y1}] to [{x2}, {y2}]"
+    (x1, y1), (x2, y2) = frame(index, mark.box_px[:2]), frame(index, mark.box_px[2:])
+    return f"[{x1}, {y1}, {x2}, {y2}]"
 
 
 def _beside(mark: Action, size: tuple[int, int], rng: random.Random) -> Action:

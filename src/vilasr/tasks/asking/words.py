@@ -66,6 +66,15 @@ def metres(value: float) -> str:
     return f"{value:.1f}" if value >= 0.995 else f"{value:.2f}"
 
 
+def centimetres(value: float) -> str:
+    """A length as it is thought of, rounded as `metres` does: whole numbers are easier to compare and to repeat.
+
+    >>> centimetres(2.345), centimetres(0.345)
+    ('230', '34')
+    """
+    return str(round(100 * float(metres(value))))
+
+
 def sentence(text: str) -> str:
     """With a capital letter at its start."""
     return text[:1].upper() + text[1:]

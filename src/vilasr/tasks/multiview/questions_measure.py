@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import shuffled
 from vilasr.tasks.asking.plan import Plan, Step
-from vilasr.tasks.asking.words import joined, metres
+from vilasr.tasks.asking.words import centimetres, joined, metres
 from vilasr.tasks.multiview.question import Question
 from vilasr.tasks.multiview.stage import far
 from vilasr.tasks.scenes.geometry import distance
@@ -70,7 +70,7 @@ def ask_depth(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     depth, link_depth = stage.depth(thing, one), stage.depth(link, one)
     name, link_name = stage.name(thing), stage.name(link)
     apart = depth - link_depth
-    offset = f"{metres(abs(apart))} m {'farther' if apart > 0 else 'nearer'}"
+    offset = f"{centimetres(abs(apart))} cm {'farther' if apart > 0 else 'nearer'}"
     plan = Plan(
         steps=(
             Step(
@@ -89,8 +89,8 @@ def ask_depth(stage: Stage, wish: str, rng: random.Random) -> Question | None:
             ),
         ),
         concludes=(
-            f"From camera {one} the {link_name} is {metres(link_depth)} m ahead and the {name} is {offset}: "
-            f"{metres(depth)} m.",
+            f"From camera {one} the {link_name} is {centimetres(link_depth)} cm ahead and the {name} is {offset}: "
+            f"{centimetres(depth)} cm, {metres(depth)} m.",
         ),
     )
     return Question(
@@ -128,8 +128,9 @@ def ask_distance(stage: Stage, wish: str, rng: random.Random) -> Question | None
             for each, image in ((thing, one), (anchor, other))
         ),
         concludes=(
-            f"The {name} is {metres(distance(thing.box, link.box))} m from the {link_name}, the {anchor_name} "
-            f"{metres(distance(anchor.box, link.box))} m; from each other they are {metres(apart)} m.",
+            f"The {name} is {centimetres(distance(thing.box, link.box))} cm from the {link_name}, the {anchor_name} "
+            f"{centimetres(distance(anchor.box, link.box))} cm; from each other they are {centimetres(apart)} cm, "
+            f"{metres(apart)} m.",
         ),
     )
     return Question(
@@ -173,8 +174,8 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
     tags.sort(key=lambda tag: tag.label)
     images = sorted({image for _, image in placed})
     distances = [far(thing, stage.camera(one)) for thing, _ in placed]
-    told = ", ".join(f"{mark} {metres(value)} m" for mark, value in zip(letters, distances, strict=True))
-    at = joined([f"{metres(value)} m to {mark}" for mark, value in zip(letters, distances, strict=True)])
+    told = ", ".join(f"{mark} {centimetres(value)} cm" for mark, value in zip(letters, distances, strict=True))
+    at = joined([f"{centimetres(value)} cm to {mark}" for mark, value in zip(letters, distances, strict=True)])
     return Question(
         text=rng.choice(_ORDER_TEXTS).format(one=one, images=" and ".join(f"image {image}" for image in images)),
         options=options,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter, shuffled
 from vilasr.tasks.asking.plan import Plan, Step
+from vilasr.tasks.asking.words import centimetres
 from vilasr.tasks.multiview.question import Question
 from vilasr.tasks.multiview.stage import ahead, far
 from vilasr.tasks.scenes.geometry import stand_apart
@@ -228,6 +229,7 @@ def _relation_plan(
     name, anchor_name, link_name = stage.name(thing), stage.name(anchor), stage.name(link)
     side = "left" if right < anchor_right else "right"
     depth = "nearer" if forward < anchor_forward else "farther"
+    sideways, ahead_by = centimetres(abs(right - anchor_right)), centimetres(abs(forward - anchor_forward))
     anchors, and_link = ((anchor,), "") if link is anchor else ((anchor, link), f" and the {link_name} at {{1}}")
     here = (
         f"Image {one} shows the {anchor_name} of box B at {{0}}{and_link}.",
@@ -243,9 +245,8 @@ def _relation_plan(
             Step(says=there, marks=(stage.box(thing, other), stage.box(link, other))),
         ),
         concludes=(
-            f"From camera {one} the {name} is {abs(right - anchor_right):.1f} m {side} of the {anchor_name} and "
-            f"{abs(forward - anchor_forward):.1f} m {depth}.",
-            f"Camera {one} has the {anchor_name} {anchor_forward:.1f} m ahead and the {name} {forward:.1f} m, more to "
-            f"the {side}: {side} and {depth}.",
+            f"From camera {one} the {name} is {sideways} cm {side} of the {anchor_name} and {ahead_by} cm {depth}.",
+            f"Camera {one} has the {anchor_name} {centimetres(anchor_forward)} cm ahead and the {name} "
+            f"{centimetres(forward)} cm, more to the {side}: {side} and {depth}.",
         ),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter, ordered
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import metres
+from vilasr.tasks.asking.words import centimetres
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.scenes.world import FLOOR
 from vilasr.tasks.static.cameras import low_camera
@@ -91,6 +91,7 @@ def _nearer_object(look: Look, things: Sequence[SceneObject], text: str) -> Ques
     words = look.phrases[one.name], look.phrases[other.name]
     to = look.phrases[third.name]
     gaps = distance(one.box, third.box), distance(other.box, third.box)
+    apart = [centimetres(gap) for gap in gaps]
     lines = tuple(
         PlannedMark(
             mark=Line(image_index=1, start_px=look.middle_px(third), end_px=look.middle_px(thing), label=str(number))
@@ -98,8 +99,8 @@ def _nearer_object(look: Look, things: Sequence[SceneObject], text: str) -> Ques
         for number, thing in enumerate((one, other), 1)
     )
     says = (
-        f"From the {to} it is {metres(gaps[0])} m to the {words[0]}, {metres(gaps[1])} m to the {words[1]}.",
-        f"The {words[0]} is {metres(gaps[0])} m from the {to}, the {words[1]} {metres(gaps[1])} m.",
+        f"From the {to} it is {apart[0]} cm to the {words[0]}, {apart[1]} cm to the {words[1]}.",
+        f"The {words[0]} is {apart[0]} cm from the {to}, the {words[1]} {apart[1]} cm.",
     )
     return Question(
         look=look,
@@ -139,7 +140,7 @@ def _size(look: Look, name: str, other_name: str, text: str) -> Question:
     one, other = look.scene.named(name), look.scene.named(other_name)
     words = look.phrases[one.name], look.phrases[other.name]
     sides = one.box.longest, other.box.longest
-    said = f"The {words[0]} measures about {metres(sides[0])} m, the {words[1]} {metres(sides[1])} m."
+    said = f"The {words[0]} measures about {centimetres(sides[0])} cm, the {words[1]} {centimetres(sides[1])} cm."
     larger = words[sides[1] > sides[0]]
     return Question(
         look=look,

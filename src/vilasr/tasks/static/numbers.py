@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.plan import Plan, Step
-from vilasr.tasks.asking.words import listed, metres, plural
+from vilasr.tasks.asking.words import centimetres, listed, metres, plural
 from vilasr.tasks.scenes.geometry import distance as distance_between
 from vilasr.tasks.static.question import Question
 
@@ -80,13 +80,17 @@ def depth(stage: Stage, rng: random.Random) -> Question | None:
         return None
     thing = rng.choice(things)
     what, far = look.phrases[thing.name], metres(look.depth(thing))
+    whole = centimetres(look.depth(thing))
     return Question(
         look=look,
         text=rng.choice(DEPTH_TEXTS).format(one=what),
         answer=far,
         plan=Plan(
             steps=(look.boxes((thing,)),),
-            concludes=(f"Its middle is about {far} m away.", f"The middle of the {what} is at a depth of {far} m."),
+            concludes=(
+                f"Its middle is about {whole} cm away, {far} m.",
+                f"The middle of the {what} is at a depth of {whole} cm: {far} m.",
+            ),
         ),
         truth={"objects": look.facts((thing,)), "value": look.depth(thing)},
     )
@@ -104,6 +108,7 @@ def distance(stage: Stage, rng: random.Random) -> Question | None:
     one, other = rng.sample(rng.choice(pairs), 2)
     words = [look.phrases[thing.name] for thing in (one, other)]
     gap = distance_between(one.box, other.box)
+    whole = centimetres(gap)
     says = (f"The line joins {listed(words)}.", f"This is the gap between {listed(words)}.")
     return Question(
         look=look,
@@ -111,7 +116,10 @@ def distance(stage: Stage, rng: random.Random) -> Question | None:
         answer=metres(gap),
         plan=Plan(
             steps=(look.boxes((one, other)), look.line(one, other, "1", says)),
-            concludes=(f"They are about {metres(gap)} m apart.", f"The gap is about {metres(gap)} m."),
+            concludes=(
+                f"They are about {whole} cm apart, {metres(gap)} m.",
+                f"The gap is about {whole} cm: {metres(gap)} m.",
+            ),
         ),
         truth={"objects": look.facts((one, other)), "value": gap},
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import metres
+from vilasr.tasks.asking.words import centimetres
 from vilasr.tasks.static.dots import DOT_COLORS, box_around, dot_radius, place_for_dot
 from vilasr.tasks.static.question import Question
 
@@ -102,7 +102,7 @@ def _nearest_point(look: Look, points: Sequence[Point], depths: Sequence[float],
         for point, name in zip(points, LETTERS, strict=True)
     )
     found = ", ".join(f"{name} {{{number}}}" for number, name in enumerate(LETTERS))
-    far = ", ".join(f"{name} {metres(depth)} m" for name, depth in zip(LETTERS, depths, strict=True))
+    far = ", ".join(f"{name} {centimetres(depth)} cm" for name, depth in zip(LETTERS, depths, strict=True))
     return Question(
         look=look,
         text=text,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
-from vilasr.tasks.asking.words import metres
+from vilasr.tasks.asking.words import centimetres
 from vilasr.types import AnswerType
 
 if TYPE_CHECKING:
@@ -71,5 +71,5 @@ def less(lengths: tuple[float, float], words: tuple[str, str], more: str) -> tup
     near, far = sorted(lengths)
     return (
         f"The {words[0] if first else words[1]} is {more}.",
-        f"{metres(near)} is less than {metres(far)}, so it is the {words[0] if first else words[1]}.",
+        f"{centimetres(near)} is less than {centimetres(far)}, so it is the {words[0] if first else words[1]}.",
     )

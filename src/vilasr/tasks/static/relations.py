@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import ordered
 from vilasr.tasks.asking.plan import Plan
-from vilasr.tasks.asking.words import metres
+from vilasr.tasks.asking.words import centimetres, joined
 from vilasr.tasks.scenes.geometry import stand_apart
 from vilasr.tasks.scenes.sight import can_be_sided
 from vilasr.tasks.static.cameras import opposite_camera
@@ -81,8 +81,8 @@ def left_right(stage: Stage, rng: random.Random) -> Question | None:
     side = "left" if places[one.name][0] < places[other.name][0] else "right"
     options, answer = ordered(side, ("left", "right"))
     says = (
-        f"From the {other_is} to the {one_is} the line goes {side}.",
-        f"Go from the {other_is} to the {one_is}: that is to the {side}.",
+        f"From the {other_is} to the {one_is}, {{0}}, the line goes {side}.",
+        f"Go from the {other_is} to the {one_is}, {{0}}: that is to the {side}.",
     )
     return Question(
         look=look,
@@ -112,8 +112,8 @@ def _front_behind(look: Look, one: SceneObject, other: SceneObject, text: str) -
     place = "in front" if near < far else "behind"
     options, answer = ordered(place, ("in front", "behind"))
     says = (
-        f"The {one_is} is about {metres(near)} m away, the {other_is} {metres(far)} m.",
-        f"Along the view it is {metres(near)} m to the {one_is} and {metres(far)} m to the {other_is}.",
+        f"The {one_is} is about {centimetres(near)} cm away, the {other_is} {centimetres(far)} cm.",
+        f"Along the view it is {centimetres(near)} cm to the {one_is} and {centimetres(far)} cm to the {other_is}.",
     )
     return Question(
         look=look,
@@ -124,7 +124,7 @@ def _front_behind(look: Look, one: SceneObject, other: SceneObject, text: str) -
             steps=(look.boxes((one, other)), look.line(one, other, "1", says)),
             concludes=(
                 f"The {one_is} is {place}{' of the' if near < far else ' the'} {other_is}.",
-                f"{metres(near)} is {'less' if near < far else 'more'} than {metres(far)}, so it is {place}.",
+                f"{centimetres(near)} is {'less' if near < far else 'more'} than {centimetres(far)}, so it is {place}.",
             ),
         ),
         truth={"objects": look.facts((one, other)), "value": [near, far]},
@@ -144,7 +144,8 @@ def nearer_camera(stage: Stage, rng: random.Random) -> Question | None:
 def _nearer_camera(look: Look, one: SceneObject, other: SceneObject, text: str) -> Question:
     reaches = look.range(one), look.range(other)
     words = look.phrases[one.name], look.phrases[other.name]
-    says = (f"It is about {metres(reaches[0])} m to the {words[0]} and {metres(reaches[1])} m to the {words[1]}.",)
+    far = [f"{centimetres(reach)} cm to the {name}" for reach, name in zip(reaches, words, strict=True)]
+    says = (f"It is about {joined(far)}.",)
     return Question(
         look=look,
         text=text,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import metres, plural, sentence
+from vilasr.tasks.asking.words import centimetres, metres, plural, sentence
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.video.asked import Asked
 from vilasr.tasks.video.marking import MAX_FRAMES, box_steps, fewest_frames
@@ -99,15 +99,15 @@ def absolute_distance(footage: Footage, rng: random.Random) -> Asked | None:
     if rng.random() < 0.5:
         one, other = other, one
     first, second = footage.phrases[one.name], footage.phrases[other.name]
-    said = metres(gap)
+    said, whole = metres(gap), centimetres(gap)
     return Asked(
         text=rng.choice(_DISTANCE_TEXTS).format(one=first, other=second),
         answer=said,
         plan=Plan(
             steps=tuple(box_steps(footage, {one.name: first, other.name: second})),
             concludes=(
-                f"Between the closest points of the {first} and the {second} there are about {said} m.",
-                f"From the edge of the {first} to the edge of the {second} it is about {said} m.",
+                f"Between the closest points of the {first} and the {second} there are about {whole} cm: {said} m.",
+                f"From the edge of the {first} to the edge of the {second} it is about {whole} cm, {said} m.",
             ),
         ),
         names=(one.name, other.name),

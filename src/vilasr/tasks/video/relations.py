@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import shuffled
 from vilasr.tasks.asking.plan import Plan
-from vilasr.tasks.asking.words import listed, metres
+from vilasr.tasks.asking.words import centimetres, listed
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.video.asked import Asked
 from vilasr.tasks.video.bearings import bearing, left_or_right, left_right_or_back, quadrant
@@ -116,7 +116,7 @@ def _nearest_question(
         return None
     options, answer = shuffled(phrases[winner], [phrases[name] for name in names[1:] if name != winner], rng)
     by_option = {phrases[name]: gaps[anchor.name, name] for name in names[1:]}
-    said = ", ".join(f"{option} {metres(by_option[option])} m" for option in options)
+    said = ", ".join(f"{option} {centimetres(by_option[option])} cm" for option in options)
     return Asked(
         text=rng.choice(_NEAREST_TEXTS).format(anchor=phrases[anchor.name], things=listed(options)),
         options=options,

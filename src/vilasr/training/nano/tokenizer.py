@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from vilasr.training.words import ANSWER_WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -74,7 +76,7 @@ def _with_numbers(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> 
 def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(NUMBER), behavior="isolated"),
+            pre_tokenizers.Split(Regex(rf"{NUMBER}| ?\b(?:{'|'.join(ANSWER_WORDS)})\b"), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
