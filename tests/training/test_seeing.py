@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,9 +34,12 @@ from vilasr.training.nano.pictures import ScenePictures
 from vilasr.training.nano.seeing import (
     BOX,
     EACH_MARK,
+    LENGTH,
+    LENGTH_SPREAD,
     SeeingConfig,
     SeeingHeads,
     seeing_loss,
+    seeing_optimizers,
     train_seeing,
     word_meanings,
 )
@@ -51,6 +54,7 @@ from vilasr.training.nano.targets import (
     scene_targets,
 )
 from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
+from vilasr.training.optim import set_rate
 
 XS, YS = (80, 160, 240), (32, 128, 224)
 """Of columns and rows on 384x256 pixels; seen at half the width, 40, 80, 120, and at half the height, 16, 64, 112."""
@@ -128,7 +132,8 @@ def test_joined_targets_are_one_after_the_other():
 
 
 def thing(name, category, color):
-    return SimpleNamespace(name=name, category=category, color=color, center=(len(name), 0.0, 0.0))
+    box = SimpleNamespace(longest=0.5)
+    return SimpleNamespace(name=name, category=category, color=color, center=(len(name), 0.0, 0.0), box=box)
 
 
 TABLE, MUG, GHOST = thing("table", "table", "brown"), thing("mug", "mug", "red"), thing("ghost", "chair", "blue")
@@ -139,9 +144,12 @@ LABELS[0:4, 64:68] = 2  # 16 pixels are not enough to be asked about
 VIEW = SimpleNamespace(
     labels=LABELS,
     boxes_px={"table": (8, 20, 64, 64), "mug": (34, 40, 40, 46), "ghost": (64, 0, 68, 4)},
-    camera=SimpleNamespace(depth=lambda center: center[0]),
+    depth=np.tile(np.arange(96, dtype=np.float32) / 10, (64, 1)),  # m: farther to the right
+    camera=SimpleNamespace(depth=lambda center: center[0], position=(0.0, 4.0, 0.0)),
 )
-SCENE = scene_targets(SimpleNamespace(objects=(TABLE, MUG, GHOST)), VIEW)
+THREE = SimpleNamespace(objects=(TABLE, MUG, GHOST))
+SCENE = scene_targets(THREE, VIEW)
+DOTTED = scene_targets(THREE, VIEW, [((70.0, 10.0), "B"), ((10.0, 40.0), "A"), ((20.0, 50.0), "D")])
 
 
 def test_a_token_of_a_scene_stands_for_the_thing_of_which_it_holds_the_largest_share():
@@ -152,8 +160,21 @@ def test_a_token_of_a_scene_stands_for_the_thing_of_which_it_holds_the_largest_s
     assert SCENE.color.tolist() == [brown, brown, UNKNOWN, brown, red, UNKNOWN]
     assert SCENE.box_px[[0, 4]].tolist() == [[8, 20, 64, 64], [34, 40, 40, 46]]
     assert SCENE.box_px[2].isnan().all()
-    assert SCENE.depth[[0, 4]].tolist() == [5, 3]  # as far as their names are long
-    assert SCENE.marks.isnan().all()
+    # Ahead as far as their names are long, 5 m and 3 m; the camera is 4 m to the side.
+    assert SCENE.lengths_cm[0, :3].tolist() == pytest.approx([500, 100 * math.sqrt(41), 50])
+    assert SCENE.lengths_cm[4, :3].tolist() == [300, 500, 50]
+    assert SCENE.lengths_cm[2, :3].isnan().all()
+    assert not SCENE.marks.any()
+
+
+def test_the_surface_of_a_token_is_in_its_middle_or_under_its_only_dot():
+    assert SCENE.lengths_cm[:3, 3].tolist() == pytest.approx([160, 480, 800])
+    # Two dots are in the token at the bottom left.
+    assert DOTTED.lengths_cm[:4, 3].tolist() == pytest.approx([160, 480, 700, 160])
+    assert DOTTED.marks.nonzero().tolist() == [[2, MARKS.index("B")], [3, MARKS.index("A")], [3, MARKS.index("D")]]
+    assert DOTTED.where_px[2].tolist() == [70, 10]
+    assert DOTTED.where_px[3].isnan().all()
+    assert DOTTED.mark_px[3, MARKS.index("D")].tolist() == [20, 50]
 
 
 def test_in_a_mirror_left_and_right_change_places():
@@ -168,12 +189,13 @@ class Right(torch.nn.Module):
     """Heads that say what is true of TARGETS and SCENE, one after the other; a token is its number."""
 
     def where(self, tokens, asked):
-        parts = [BOTH.where_px, BOTH.cell_px, BOTH.box_px, BOTH.mark_px.flatten(1)]
+        parts = [BOTH.where_px, BOTH.cell_px, BOTH.box_px, BOTH.mark_px.flatten(1), BOTH.lengths_cm]
         wanted = torch.cat(parts, dim=1).nan_to_num(0)[tokens.long().squeeze(-1), asked]
-        return -0.5 * (torch.arange(512) - wanted[..., None]) ** 2
+        widths = (LENGTH_SPREAD * wanted).clamp(min=1) if asked == LENGTH else torch.ones_like(wanted)
+        return -0.5 * ((torch.arange(1000) - wanted[..., None]) / widths[..., None]) ** 2
 
     def marks(self, tokens):
-        return (TARGETS.marks - 0.5) * 80
+        return (BOTH.marks - 0.5) * 80
 
     def walls(self, tokens):
         return (TARGETS.walls.nan_to_num(0) - 0.5) * 80
@@ -184,9 +206,6 @@ class Right(torch.nn.Module):
     def color(self, tokens):
         return 80 * torch.nn.functional.one_hot(SCENE.color.clamp(min=0), len(COLOR_NAMES)).float()
 
-    def depth(self, tokens):
-        return SCENE.depth.nan_to_num(1).log()[:, None]
-
 
 BOTH = join([TARGETS, SCENE])
 
@@ -194,16 +213,18 @@ BOTH = join([TARGETS, SCENE])
 def test_heads_that_are_right_lose_nothing_and_are_measured_so():
     loss, logged = seeing_loss(Right(), torch.arange(30.0)[:, None], BOTH)
     assert all(logged[name] == 1 for name in ("recall", "precision", "walls_right", "things_right", "colors_right"))
-    assert all(logged[name] == 0 for name in ("where_px", "each_px", "cell_px", "box_px", "depth_off"))
-    # A bell of one pixel has an entropy of half of log(2 pi e): what is left of marks, twice, of cells and of boxes.
-    assert loss.item() == pytest.approx(2 * math.log(2 * math.pi * math.e), abs=1e-3)
+    assert all(logged[name] == 0 for name in ("where_px", "each_px", "cell_px", "box_px"))
+    assert logged["lengths_off"] < 0.01
+    # A bell has an entropy of half of log(2 pi e) and the log of its width: what is left of marks, twice, of cells and
+    # of boxes, all of one pixel, and of lengths.
+    lengths_cm = SCENE.lengths_cm[~SCENE.lengths_cm.isnan()]
+    log_width = (LENGTH_SPREAD * lengths_cm).clamp(min=1).log().mean().item()
+    assert loss.item() == pytest.approx(2.5 * math.log(2 * math.pi * math.e) + log_width, abs=1e-3)
 
 
 def test_a_thing_whose_middle_is_behind_the_camera_is_not_asked_how_far_it_is():
-    behind = replace(SCENE, depth=torch.where(SCENE.thing == THINGS.index("mug"), -0.1, SCENE.depth))
-    loss, logged = seeing_loss(SeeingHeads(64), torch.randn(6, 64), behind)
-    assert loss.isfinite()
-    assert math.isfinite(logged["depth_off"])
+    behind = SimpleNamespace(**(vars(VIEW) | {"camera": SimpleNamespace(depth=lambda _: -0.1, position=(0, 0, 0))}))
+    assert scene_targets(THREE, behind).lengths_cm[0].isnan().tolist() == [True, False, False, False]
 
 
 def test_pictures_of_mazes_alone_leave_the_scenes_heads_alone():
@@ -248,7 +269,7 @@ def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike()
 
 def test_heads_read_a_position_that_is_written_in_the_number_embeddings():
     heads = SeeingHeads(64)
-    assert heads.where(torch.zeros(3, 64), EACH_MARK).shape == (3, 10, 512)
+    assert heads.where(torch.zeros(3, 64), EACH_MARK).shape == (3, 10, 1000)
     assert torch.equal(heads.where(torch.ones(1, 64), BOX), heads.where(torch.ones(1, 64), slice(0, 18))[:, 4:8])
     written = number_embedding(137, 64, scale=1.0)
     assert (written @ heads.numbers.T).argmax() == 137
@@ -273,6 +294,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, fil
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
     logs = [read_metrics(config.out / "metrics.jsonl") for config in (straight, stopped)]
     assert logs[0] == logs[1]
+    record = json.loads((stopped.out / "run.json").read_text())
+    assert (record["config"], record["strategy"]) == (stopped.model_dump(mode="json"), "one process")
     assert [line["step"] for line in logs[0]] == [0, 1, 2, 3]
     assert all(np.isfinite(list(line.values())).all() for line in logs[0])
 
@@ -309,7 +332,9 @@ def test_two_processes_share_the_pictures_and_learn_from_the_mean_of_their_gradi
         (seeing_loss(heads, tokens, join([each.targets for each in share]))[0] / 2).backward()
     weights = [weight for weight in (*vision.parameters(), *heads.parameters()) if weight.grad is not None]
     torch.nn.utils.clip_grad_norm_(weights, 1.0)
-    torch.optim.AdamW(weights, lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01).step()
+    for optimizer in seeing_optimizers(config, vision, heads).values():
+        set_rate(optimizer, 1.0)
+        optimizer.step()
     found = load_file(tmp_path / "two" / "vision.safetensors")
     for name, weight in vision.state_dict().items():
         torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)

@@ -6,16 +6,17 @@ rendered once, several views of each, into OUT/scenes; files that are there alre
 
 from __future__ import annotations
 
+import math
 import random
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors import safe_open
 
 from vilasr.errors import InvariantError
 from vilasr.policies.transformers.vision import Grid, patchify
@@ -25,6 +26,7 @@ from vilasr.tasks.maze.paint import paint
 from vilasr.tasks.maze.questions import LETTERS
 from vilasr.tasks.maze.style import seen_style
 from vilasr.tasks.maze.truth import truth_of
+from vilasr.tasks.static.dots import DOT_COLORS, dot_radius, paint_dots
 from vilasr.training.checkpoint import save_atomically
 from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER
 from vilasr.training.nano.augment import disturbed
@@ -39,12 +41,15 @@ if TYPE_CHECKING:
     from vilasr.tasks.maze.grid import Maze
     from vilasr.tasks.maze.style import MazeStyle
     from vilasr.tasks.scenes.world import Scene
+    from vilasr.types import Point
 
 VIEW = (192, 192)
 """What the model sees of a square picture; other sizes are scaled to it."""
 VIEWS_PER_SCENE = 4
 SCENES_PER_FILE = 100
 CROWDED_SIZES = (4, 6)
+DOTTED = (0.5, 0.15, 0.35)
+"""Shares of views without dots, with one, and with one for each letter."""
 NUM_OBJECTS = {"room": (7, 18), "table": (4, 10)}
 
 
@@ -104,7 +109,8 @@ def _maze_picture(
 
 
 class ScenePictures:
-    """Rendered views in memory, each also as in a mirror: of `num` views, 2 * num pictures.
+    """Rendered views, each also as in a mirror, where it has no letters in it: of `num` views, 2 * num pictures. Pixels
+    are read when they are needed: the system keeps them, once for all processes, as far as memory goes.
 
     Raises:
         MissingExtraError, InputError: nothing can draw, or the disk is full.
@@ -112,21 +118,24 @@ class ScenePictures:
 
     def __init__(self, folder: Path, num: int, *, seed: int, processes: int, report: Callable[[int], None]) -> None:
         files = render_files(folder, num, seed=seed, processes=processes, report=report)
-        loaded = [load_file(path) for path in files]
-        self._pixels = torch.cat([tensors.pop("pixels") for tensors in loaded])
-        self._targets = [
-            SeeingTargets(**{field.name: tensors[field.name][place] for field in fields(SeeingTargets)})
-            for tensors in loaded
-            for place in range(len(tensors["thing"]))
-        ]
+        self._pixels: list[tuple[Any, int]] = []
+        self._targets: list[SeeingTargets] = []
+        for path in files:
+            with safe_open(path, "pt") as file:
+                pixels = file.get_slice("pixels")
+                tensors = {field.name: file.get_tensor(field.name) for field in fields(SeeingTargets)}
+            for place in range(len(tensors["thing"])):
+                self._pixels.append((pixels, place))
+                self._targets.append(SeeingTargets(**{name: tensor[place] for name, tensor in tensors.items()}))
 
     def __len__(self) -> int:
         return 2 * len(self._targets)
 
     def picture(self, index: int) -> Picture:
         place, in_mirror = divmod(index % len(self), 2)
-        pixels, targets = self._pixels[place], self._targets[place]
-        if in_mirror:
+        (of_file, number), targets = self._pixels[place], self._targets[place]
+        pixels = of_file[number]
+        if in_mirror and not targets.marks[:, 1:].any():  # letters in a mirror are none
             pixels, targets = pixels.flip(1), mirrored(targets, VIEW)
         view = Image.fromarray(pixels.numpy())
         return Picture(patches=patchify(view, IMAGE_SETTINGS), grid=IMAGE_SETTINGS.grid(VIEW), targets=targets)
@@ -156,13 +165,29 @@ def _render_file(folder: Path, number: int, seed: int) -> None:
         renderer.load(scene)
         for _ in range(VIEWS_PER_SCENE):
             view = renderer.view(random_camera(scene, rng, VIEW))
-            pixels.append(torch.from_numpy(np.array(view.image)))
-            targets.append(scene_targets(scene, view))
+            dots, color = _dots(rng)
+            picture = paint_dots(view.image, [(point, name if name in LETTERS else "") for point, name in dots], color)
+            pixels.append(torch.from_numpy(np.array(picture)))
+            targets.append(scene_targets(scene, view, dots))
     joined = {
         field.name: getattr(join(targets), field.name).unflatten(0, (len(targets), -1))
         for field in fields(SeeingTargets)
     }
     save_atomically(folder / f"{number:04d}.safetensors", {"pixels": torch.stack(pixels), **joined}, {})
+
+
+def _dots(rng: random.Random) -> tuple[list[tuple[Point, str]], tuple[int, int, int]]:
+    """Dots as questions have them, and their colour: in some views one, in more of them four with letters."""
+    color = rng.choice(list(DOT_COLORS.values()))
+    names = rng.choices(((), ("start",), LETTERS), DOTTED)[0]
+    dots: list[tuple[Point, str]] = []
+    while len(dots) < len(names):
+        name = names[len(dots)]
+        margin = dot_radius(VIEW, name if name in LETTERS else "")
+        point = tuple(float(rng.randint(margin, side - 1 - margin)) for side in VIEW)
+        if all(math.dist(point, other) > 2 * margin for other, _ in dots):
+            dots.append(((point[0], point[1]), name))
+    return dots, color
 
 
 def _scene(rng: random.Random) -> Scene:

@@ -16,7 +16,7 @@ import sys
 from contextlib import closing, nullcontext
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from pydantic import Field
@@ -24,6 +24,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from vilasr.errors import InputError
@@ -31,34 +32,49 @@ from vilasr.policies.transformers import prepare_tower
 from vilasr.training.attention import use_packed_attention
 from vilasr.training.checkpoint import flatten_optimizer, restore_optimizer, save_atomically
 from vilasr.training.config import Section, load_config
-from vilasr.training.distributed import is_first_process, joined, sum_gradients
+from vilasr.training.distributed import in_force, is_first_process, joined, sum_gradients
 from vilasr.training.metrics import MetricsLog
 from vilasr.training.nano.architecture import NanoShape, build_vision, number_embedding
 from vilasr.training.nano.pictures import ScenePictures, maze_picture
-from vilasr.training.nano.targets import COLOR_NAMES, MARKS, THINGS, UNKNOWN, SeeingTargets, join
+from vilasr.training.nano.targets import (
+    COLOR_NAMES,
+    LENGTHS,
+    MARKS,
+    MAX_CM,
+    THINGS,
+    UNKNOWN,
+    SeeingTargets,
+    join,
+)
 from vilasr.training.optim import set_rate, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
+from vilasr.training.provenance import write_run_json
 from vilasr.training.words import WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from vilasr.training.distributed import Ranks
 
     Report = Callable[[int, dict[str, float]], None]
+    _Part: TypeAlias = nn.Module | Optimizer
     _Seen = tuple[Tensor, Tensor, SeeingTargets]
 
 VISION = "vision.safetensors"
-MAX_NUMBER = 512
 ONLY_MARK, CELL, BOX, EACH_MARK = slice(0, 2), slice(2, 4), slice(4, 8), slice(8, 8 + 2 * len(MARKS))
-"""Numbers that a token is asked for: x, y of the only mark in it; of its cell; the thing's box; x, y of each mark."""
+LENGTH = slice(EACH_MARK.stop, EACH_MARK.stop + len(LENGTHS))
+"""Numbers that a token is asked for: x, y of the only mark in it; of its cell; the thing's box; x, y of each mark;
+LENGTHS."""
+LENGTH_SPREAD = 0.03
+"""Standard deviation of the bell round a length, as a share of it: nobody sees centimetres from across a room."""
 
 
 class SeeingConfig(Section):
     """One run of stage 0a, on maze pictures of the training split and on views of scenes.
 
     `scene_views` are rendered once, by `render_processes`, and seen again and again, also in a mirror; they make
-    `scene_share` of every batch.
+    `scene_share` of every batch. `hidden_lr` is that of the matrices inside the tower, which Muon trains; `lr` is
+    AdamW's, for all else.
     """
 
     out: Path
@@ -68,6 +84,7 @@ class SeeingConfig(Section):
     scene_share: float = Field(default=0.5, ge=0, le=1)
     render_processes: int = Field(default=2, gt=0)
     lr: float = Field(default=1e-3, gt=0)
+    hidden_lr: float = Field(default=2e-3, gt=0)
     warmup: int = 100
     final_lr: float = 0.1
     seed: int = 0
@@ -76,7 +93,7 @@ class SeeingConfig(Section):
 
 
 class SeeingHeads(nn.Module):
-    """Linear read-outs of merged tokens [T, width]; positions as logits over the numbers 0..511."""
+    """Linear read-outs of merged tokens [T, width]; positions and lengths as logits over the numbers 0 to MAX_CM."""
 
     numbers: Tensor
 
@@ -84,15 +101,14 @@ class SeeingHeads(nn.Module):
         super().__init__()
         self.marks = nn.Linear(width, len(MARKS))
         self.walls = nn.Linear(width, 4)
-        self.positions = nn.Linear(width, EACH_MARK.stop * width)
+        self.positions = nn.Linear(width, LENGTH.stop * width)
         self.thing = nn.Linear(width, len(THINGS) + 1)
         self.color = nn.Linear(width, len(COLOR_NAMES))
-        self.depth = nn.Linear(width, 1)
-        table = torch.stack([number_embedding(number, width, scale=1.0) for number in range(MAX_NUMBER)])
+        table = torch.stack([number_embedding(number, width, scale=1.0) for number in range(MAX_CM + 1)])
         self.register_buffer("numbers", table * width**-0.5, persistent=False)
 
     def where(self, tokens: Tensor, asked: slice) -> Tensor:
-        """Logits [T, K, 512] of the K numbers `asked` for."""
+        """Logits [T, K, MAX_CM + 1] of the K numbers `asked` for."""
         width = tokens.shape[1]
         rows = slice(asked.start * width, asked.stop * width)
         read = functional.linear(tokens, self.positions.weight[rows], self.positions.bias[rows])
@@ -101,38 +117,53 @@ class SeeingHeads(nn.Module):
 
 def seeing_loss(heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets) -> tuple[Tensor, dict[str, float]]:
     """Sum of the losses that the pictures allow, and what to log of them."""
-    losses: dict[str, Tensor] = {}
-    logged: dict[str, float] = {}
-    of_maze = ~targets.marks[:, 0].isnan()
+    parts = []
+    if targets.marks.any():
+        parts.append(_mark_losses(heads, tokens, targets))
+    of_maze = ~targets.cell_px[:, 0].isnan()
     if of_maze.any():
-        found = _maze_losses(heads, tokens[of_maze], targets, of_maze)
-        losses |= found[0]
-        logged |= found[1]
+        parts.append(_maze_losses(heads, tokens[of_maze], targets, of_maze))
     of_scene = targets.thing != UNKNOWN
     if of_scene.any():
-        found = _scene_losses(heads, tokens[of_scene], targets, of_scene)
-        losses |= found[0]
-        logged |= found[1]
+        parts.append(_scene_losses(heads, tokens[of_scene], targets, of_scene))
+    losses = {name: loss for part, _ in parts for name, loss in part.items()}
+    logged = {name: value for _, part in parts for name, value in part.items()}
     return sum(losses.values(), torch.zeros(())), {name: loss.item() for name, loss in losses.items()} | logged
 
 
 def _maze_losses(
     heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets, chosen: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """For mazes' tokens. Logged: recall and precision of marks, median errors in px, share of walls that are right."""
-    true_marks, where_px, cell_px = targets.marks[chosen], targets.where_px[chosen], targets.cell_px[chosen]
-    mark_px, true_walls = targets.mark_px[chosen], targets.walls[chosen]
-    marks, walls = heads.marks(tokens), heads.walls(tokens)
-    has_one, placed, known = ~where_px[:, 0].isnan(), ~mark_px[..., 0].isnan(), ~true_walls.isnan()
+    """For mazes' tokens. Logged: median error in px, share of walls that are right."""
+    cell_px, true_walls = targets.cell_px[chosen], targets.walls[chosen]
+    walls, cell = heads.walls(tokens), heads.where(tokens, CELL)
+    known = ~true_walls.isnan()
+    losses = {
+        "walls": functional.binary_cross_entropy_with_logits(walls[known], true_walls[known]),
+        "cell": _number_loss(cell, cell_px),
+    }
+    with torch.no_grad():
+        logged = {
+            "cell_px": (cell.argmax(-1) - cell_px).abs().median(),
+            "walls_right": ((walls[known] > 0) == (true_walls[known] > 0)).float().mean(),
+        }
+    return losses, {name: value.item() for name, value in logged.items()}
+
+
+def _mark_losses(
+    heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """For all tokens. Logged: recall and precision of marks, median errors of their places in px."""
+    true_marks, where_px, mark_px = targets.marks, targets.where_px, targets.mark_px
+    marks = heads.marks(tokens)
+    has_one, placed = ~where_px[:, 0].isnan(), ~mark_px[..., 0].isnan()
     has_any = placed.any(1)
-    one, cell = heads.where(tokens[has_one], ONLY_MARK), heads.where(tokens, CELL)
+    one = heads.where(tokens[has_one], ONLY_MARK)
     each = heads.where(tokens[has_any], EACH_MARK).unflatten(1, (len(MARKS), 2))[placed[has_any]]
     losses = {
         "marks": functional.binary_cross_entropy_with_logits(marks, true_marks, pos_weight=torch.tensor(5.0)) * 10,
-        "walls": functional.binary_cross_entropy_with_logits(walls[known], true_walls[known]),
         "where": _number_loss(one, where_px[has_one]),
         "each": _number_loss(each, mark_px[placed]),
-        "cell": _number_loss(cell, cell_px),
     }
     with torch.no_grad():
         found = (marks > 0) & (true_marks > 0)
@@ -141,8 +172,6 @@ def _maze_losses(
             "precision": found.sum() / (marks > 0).sum().clamp(min=1),
             "where_px": (one.argmax(-1) - where_px[has_one]).abs().median(),
             "each_px": (each.argmax(-1) - mark_px[placed]).abs().median(),
-            "cell_px": (cell.argmax(-1) - cell_px).abs().median(),
-            "walls_right": ((walls[known] > 0) == (true_walls[known] > 0)).float().mean(),
         }
     return losses, {name: value.item() for name, value in logged.items()}
 
@@ -150,36 +179,39 @@ def _maze_losses(
 def _scene_losses(
     heads: SeeingHeads, tokens: Tensor, targets: SeeingTargets, chosen: Tensor
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """For scenes' tokens. Logged: shares of things and colours that are right, median errors of boxes and depths."""
+    """For scenes' tokens. Logged: shares of things and colours that are right, median errors of boxes and lengths."""
     true_thing, true_color = targets.thing[chosen], targets.color[chosen]
-    box_px, depth = targets.box_px[chosen], targets.depth[chosen]
+    box_px, lengths_cm = targets.box_px[chosen], targets.lengths_cm[chosen]
     thing, color = heads.thing(tokens), heads.color(tokens)
     held = true_color != UNKNOWN
     box = heads.where(tokens[held], BOX)
-    ahead = depth > 0  # the middle of a large thing may lie behind the camera
-    off_depth = heads.depth(tokens).squeeze(-1)[ahead] - depth[ahead].log()
+    known = ~lengths_cm.isnan()
+    lengths = heads.where(tokens, LENGTH)[known]
     losses = {
         "thing": functional.cross_entropy(thing, true_thing),
         "color": functional.cross_entropy(color[held], true_color[held]) * 0.5,
         "box": _number_loss(box, box_px[held]),
-        "depth": functional.smooth_l1_loss(off_depth, torch.zeros_like(off_depth), beta=0.1),
+        "lengths": _number_loss(lengths, lengths_cm[known], spread=LENGTH_SPREAD),
     }
     with torch.no_grad():
         logged = {
             "things_right": (thing[held].argmax(-1) == true_thing[held]).float().mean(),
             "colors_right": (color[held].argmax(-1) == true_color[held]).float().mean(),
             "box_px": (box.argmax(-1) - box_px[held]).abs().median(),
-            "depth_off": (off_depth.exp() - 1).abs().median(),
+            "lengths_off": (lengths.argmax(-1) / lengths_cm[known] - 1).abs().median(),
         }
     return losses, {name: value.item() for name, value in logged.items()}
 
 
-def _number_loss(logits: Tensor, px: Tensor) -> Tensor:
-    """Cross-entropy against a bell of one pixel round the true position: logits [N, K, 512], px [N, K]."""
-    numbers = torch.arange(MAX_NUMBER, device=px.device)
-    bell = torch.exp(-0.5 * (numbers - px[..., None]) ** 2)
+def _number_loss(logits: Tensor, true: Tensor, *, spread: float = 0.0) -> Tensor:
+    """Cross-entropy against a bell round the true number, one wide or `spread` of it: logits [..., MAX_CM + 1], true
+    [...]."""
+    numbers = torch.arange(logits.shape[-1], device=true.device)
+    width = (spread * true).clamp(min=1.0)
+    bell = torch.exp(-0.5 * ((numbers - true[..., None]) / width[..., None]) ** 2)
     bell = bell / bell.sum(-1, keepdim=True)
-    return -(bell * logits.float().log_softmax(-1)).sum(-1).mean()
+    losses = -(bell * logits.float().log_softmax(-1)).sum(-1)
+    return losses.sum() / max(1, losses.numel())
 
 
 def train_seeing(
@@ -210,11 +242,12 @@ def train_seeing(
 
 def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: Ranks, report: Report) -> None:
     weights = [*vision.parameters(), *heads.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": weights, "initial_lr": config.lr}], betas=(0.9, 0.98), weight_decay=0.01, fused=True
-    )
+    parts = {"vision": vision, "heads": heads} | seeing_optimizers(config, vision, heads)
+    optimizers = [part for part in parts.values() if isinstance(part, Optimizer)]
     state = config.out / "state.safetensors"
-    first_step = _load_state(state, config, vision, heads, optimizer)
+    first_step = _load_state(state, config, parts)
+    if ranks.is_first:
+        write_run_json(config.out, config.model_dump(mode="json"), strategy=in_force("ddp"))
     rate = warmup_then_cosine(config.steps, warmup=config.warmup, final=config.final_lr)
     scenes = _scenes(config, ranks) if config.scene_views else None
     with (
@@ -224,7 +257,8 @@ def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: R
         closing(prefetched(_batches(config, first_step, scenes, ranks), ahead=2)) as batches,
     ):
         for step in range(first_step, config.steps):
-            set_rate(optimizer, rate(step))
+            for optimizer in optimizers:
+                set_rate(optimizer, rate(step))
             patches, grids, targets = next(batches)
             with torch.autocast("cpu", torch.bfloat16):
                 output = vision(patches, grid_thw=grids)
@@ -233,17 +267,19 @@ def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: R
             for weight in weights:  # the others may have a gradient for it
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
             sum_gradients(weights, ranks)
-            if nn.utils.clip_grad_norm_(weights, 1.0).isfinite():
-                optimizer.step()
-            else:
+            is_finite = nn.utils.clip_grad_norm_(weights, 1.0).isfinite()
+            for optimizer in optimizers:
+                if is_finite:
+                    optimizer.step()
+                optimizer.zero_grad()
+            if not is_finite:
                 metrics["skipped"] = 1.0
-            optimizer.zero_grad()
             if log is None:
                 continue
             log.write(step, metrics)
             report(step, metrics)
             if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
-                _save_state(state, config, vision, heads, optimizer, step + 1)
+                _save_state(state, config, parts, step + 1)
     if ranks.is_first:
         save_atomically(config.out / VISION, vision.state_dict())
 
@@ -286,18 +322,31 @@ def _rendered(config: SeeingConfig) -> ScenePictures:
         )
 
 
-def _save_state(
-    path: Path, config: SeeingConfig, vision: nn.Module, heads: nn.Module, optimizer: torch.optim.Optimizer, step: int
-) -> None:
-    tensors = {f"vision.{name}": tensor for name, tensor in vision.state_dict().items()}
-    tensors |= {f"heads.{name}": tensor for name, tensor in heads.state_dict().items()}
-    tensors |= {f"optimizer.{name}": tensor for name, tensor in flatten_optimizer(optimizer).items()}
+def seeing_optimizers(config: SeeingConfig, vision: nn.Module, heads: nn.Module) -> dict[str, Optimizer]:
+    """Muon for the matrices between layers, which it trains in far fewer steps; AdamW for what is read or written."""
+    hidden: list[nn.Parameter] = []
+    others = list(heads.parameters())
+    for name, weight in vision.named_parameters():
+        (hidden if weight.ndim == 2 and "embed" not in name else others).append(weight)
+    return {
+        "adamw": torch.optim.AdamW(
+            [{"params": others, "initial_lr": config.lr}], betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        ),
+        "muon": torch.optim.Muon(
+            [{"params": hidden, "initial_lr": config.hidden_lr}], weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+        ),
+    }
+
+
+def _save_state(path: Path, config: SeeingConfig, parts: Mapping[str, _Part], step: int) -> None:
+    tensors: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        own = flatten_optimizer(part) if isinstance(part, Optimizer) else part.state_dict()
+        tensors |= {f"{name}.{rest}": tensor for rest, tensor in own.items()}
     save_atomically(path, tensors, {"step": str(step), "config": _identity(config)})
 
 
-def _load_state(
-    path: Path, config: SeeingConfig, vision: nn.Module, heads: nn.Module, optimizer: torch.optim.Optimizer
-) -> int:
+def _load_state(path: Path, config: SeeingConfig, parts: Mapping[str, _Part]) -> int:
     """Restore what `_save_state` wrote; returns the next step, 0 when there is nothing."""
     if not path.exists():
         return 0
@@ -310,14 +359,15 @@ def _load_state(
             got=metadata["config"],
             remedy="Give another folder: out=PATH.",
         )
-    tensors = load_file(path)
-    parts: dict[str, dict[str, Tensor]] = {"vision": {}, "heads": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
+    saved: dict[str, dict[str, Tensor]] = {name: {} for name in parts}
+    for name, tensor in load_file(path).items():
         part, _, rest = name.partition(".")
-        parts[part][rest] = tensor
-    vision.load_state_dict(parts["vision"])
-    heads.load_state_dict(parts["heads"])
-    restore_optimizer(optimizer, parts["optimizer"], name=str(path))
+        saved[part][rest] = tensor
+    for name, part in parts.items():
+        if isinstance(part, Optimizer):
+            restore_optimizer(part, saved[name], name=str(path))
+        else:
+            part.load_state_dict(saved[name])
     return int(metadata["step"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
 
     from vilasr.tasks.maze.grid import Maze
     from vilasr.tasks.scenes.world import Scene, View
-    from vilasr.types import Size
+    from vilasr.types import Point, Size
 
 MARKS = ("start", "A", "B", "C", "D")
 THINGS = tuple(CLASSES)
 COLOR_NAMES = tuple(COLORS)
+LENGTHS = ("depth", "range", "side", "surface")
+"""Of a thing: how far its middle is along the line of sight, and in a straight line; its longest side. Of a token: how
+far what is seen there is along the line of sight."""
+MAX_CM = 999
+"""Longer ones are no single token."""
 UNKNOWN = -1
 """No loss is taken there: mazes hold no furniture, rooms no cells."""
 MIN_PIXELS = 20
@@ -35,7 +41,8 @@ class SeeingTargets:
     """What every merged token of one image should know; T tokens in row-major order. Positions in model pixels.
 
     Attributes:
-        marks: float32 [T, len(MARKS)]: 1 where the mark's centre lies inside the token; NaN in a scene.
+        marks: float32 [T, len(MARKS)]: 1 where the mark's centre lies inside the token; in a scene a dot with a letter,
+            and "start" for one without.
         where_px: float32 [T, 2]: centre of the mark in the token; NaN where there is none, or more than one.
         mark_px: float32 [T, len(MARKS), 2]: centre of each mark, of which a token may hold several; or NaN.
         cell_px: float32 [T, 2]: centre of the maze's cell nearest to the token's centre; NaN in a scene.
@@ -43,7 +50,8 @@ class SeeingTargets:
         thing: int64 [T]: index in THINGS, len(THINGS) for floor and walls, UNKNOWN in a maze.
         color: int64 [T]: index in COLOR_NAMES; UNKNOWN where there is no thing.
         box_px: float32 [T, 4]: the thing's visible box; NaN where there is none.
-        depth: float32 [T]: of the thing's middle along the line of sight, m; NaN where there is none.
+        lengths_cm: float32 [T, len(LENGTHS)]: NaN where there is no thing, or no length up to MAX_CM. The surface is
+            that under the only mark in the token, else that in its middle.
     """
 
     marks: Tensor
@@ -54,7 +62,7 @@ class SeeingTargets:
     thing: Tensor
     color: Tensor
     box_px: Tensor
-    depth: Tensor
+    lengths_cm: Tensor
 
 
 def join(targets: Sequence[SeeingTargets]) -> SeeingTargets:
@@ -112,7 +120,7 @@ def maze_targets(
         thing=torch.full((num,), UNKNOWN),
         color=torch.full((num,), UNKNOWN),
         box_px=torch.full((num, 4), torch.nan),
-        depth=torch.full((num,), torch.nan),
+        lengths_cm=torch.full((num, len(LENGTHS)), torch.nan),
     )
 
 
@@ -125,10 +133,11 @@ def _walls(maze: Maze) -> np.ndarray:
 # --- scenes -----------------------------------------------------------------------------------------------------------
 
 
-def scene_targets(scene: Scene, view: View) -> SeeingTargets:
+def scene_targets(scene: Scene, view: View, dots: Sequence[tuple[Point, str]] = ()) -> SeeingTargets:
     """Targets of a view that is rendered at the model's size: sides are multiples of TOKEN_PX.
 
     A token stands for the thing of which it holds the largest share, so that the mug on a table has a token too.
+    `dots` are painted into it, each with one of MARKS.
     """
     height, width = view.labels.shape
     rows, columns = height // TOKEN_PX, width // TOKEN_PX
@@ -140,33 +149,52 @@ def scene_targets(scene: Scene, view: View) -> SeeingTargets:
     kinds = np.array([THINGS.index(thing.category) for thing in scene.objects])
     colors = np.array([COLOR_NAMES.index(thing.color) for thing in scene.objects])
     boxes = np.array([view.boxes_px.get(thing.name, (np.nan,) * 4) for thing in scene.objects], np.float32)
-    depths = np.array([view.camera.depth(thing.center) for thing in scene.objects], np.float32)
+    camera = view.camera
+    things_m = [
+        (camera.depth(thing.center), math.dist(camera.position, thing.center), thing.box.longest)
+        for thing in scene.objects
+    ]
     nothing = np.float32(np.nan)
+    of_things = np.where(has_thing[:, None], np.array(things_m, np.float32)[chosen], nothing)
+    counts, mark_px = np.zeros((num, len(MARKS)), np.int64), np.full((num, len(MARKS), 2), nothing)
+    for (x, y), name in dots:
+        token = int(y // TOKEN_PX) * columns + int(x // TOKEN_PX)
+        counts[token, MARKS.index(name)] += 1
+        mark_px[token, MARKS.index(name)] = x, y
+    where_px = np.where(counts.sum(1, keepdims=True) == 1, mark_px[np.arange(num), counts.argmax(1)], nothing)
+    middle_y, middle_x = (np.indices((rows, columns)).reshape(2, num) + 0.5) * TOKEN_PX
+    x, y = np.where(np.isnan(where_px.T), (middle_x, middle_y), where_px.T).astype(int)
+    lengths_cm = 100 * np.column_stack([of_things, view.depth[y, x]])
+    lengths_cm[~((lengths_cm >= 1) & (lengths_cm <= MAX_CM))] = nothing
     return SeeingTargets(
-        marks=torch.full((num, len(MARKS)), torch.nan),
-        where_px=torch.full((num, 2), torch.nan),
-        mark_px=torch.full((num, len(MARKS), 2), torch.nan),
+        marks=torch.from_numpy((counts > 0).astype(np.float32)),
+        where_px=torch.from_numpy(where_px),
+        mark_px=torch.from_numpy(mark_px),
         cell_px=torch.full((num, 2), torch.nan),
         walls=torch.full((num, 4), torch.nan),
         thing=torch.from_numpy(np.where(has_thing, kinds[chosen], len(THINGS))),
         color=torch.from_numpy(np.where(has_thing, colors[chosen], UNKNOWN)),
         box_px=torch.from_numpy(np.where(has_thing[:, None], boxes[chosen], nothing)),
-        depth=torch.from_numpy(np.where(has_thing, depths[chosen], nothing)),
+        lengths_cm=torch.from_numpy(lengths_cm.astype(np.float32)),
     )
 
 
 def mirrored(targets: SeeingTargets, size: Size) -> SeeingTargets:
-    """Targets of a scene's picture seen in a mirror: left and right change places."""
+    """Targets of a scene's picture seen in a mirror: left and right change places. It has no letters in it."""
     columns = size[0] // TOKEN_PX
 
     def turn(tensor: Tensor) -> Tensor:
         return tensor.unflatten(0, (-1, columns)).flip(1).flatten(0, 1)
 
     x1, y1, x2, y2 = turn(targets.box_px).unbind(1)
+    across = torch.tensor([size[0] - 1.0, 0.0])
     return replace(
         targets,
+        marks=turn(targets.marks),
+        where_px=(across - turn(targets.where_px)).abs(),
+        mark_px=(across - turn(targets.mark_px)).abs(),
         thing=turn(targets.thing),
         color=turn(targets.color),
         box_px=torch.stack([size[0] - x2, y1, size[0] - x1, y2], dim=1),
-        depth=turn(targets.depth),
+        lengths_cm=turn(targets.lengths_cm),
     )
