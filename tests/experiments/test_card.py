@@ -65,6 +65,24 @@ def test_a_type_is_better_than_guessing_where_its_whole_interval_is(comparison):
     ]
 
 
+def test_the_page_tells_what_reinforcement_gained_question_by_question(comparison, tmp_path):
+    run = tmp_path / "last"
+    run.mkdir()
+    (run / "run.json").write_text(json.dumps({"config": {"seed": 7, "validation": {"temperature": 1.0}}}))
+    lines = [
+        {"step": step, "rewards": {"a": reward, "b": reward + 0.5}, "scores": {"a": 0.0, "b": 1.0}}
+        for step, reward in ((0, 0.5), (12, 0.75), (24, 1.25))
+    ]
+    (run / "validation.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_page([comparison], tmp_path / "nano.md", reinforced=run)
+    said = (tmp_path / "nano.md").read_text()
+    assert (
+        "2 questions at temperature 1, seed 7: 0.750 (step 0) to 1.000 (step 12) to 1.500 (step 24). "
+        "Gained, question by question: +0.750 (+0.750 to +0.750)."
+    ) in said
+    assert (tmp_path / "nano-reward.png").exists() == ("(nano-reward.png)" in said)
+
+
 def test_the_card_keeps_its_words_and_gets_a_new_table(comparison, tmp_path):
     card = tmp_path / "README.md"
     card.write_text("# nano\n<!-- measured -->\nold\n<!-- end -->\nLimits\n")
@@ -102,6 +120,7 @@ def test_the_embedded_model_is_measured_once_drawn_and_in_words(tmp_path):
     assert run() == [json.loads((of_these_weights / "maze.json").read_text())]
     assert times == [path.stat().st_mtime_ns for path in summaries]
     page = tmp_path / "nano.md"
-    write_page([made], page)
+    write_page([made], page, reinforced=tmp_path / "none")
     assert "## maze" in page.read_text()
+    assert "Reinforcement" not in page.read_text()
     assert (tmp_path / "nano.png").exists() == ("![" in page.read_text())

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 from vilasr.benchmarks.wording import rate_text, score_text, signed_text
 from vilasr.cli.main import Parser
 from vilasr.errors import InputError
-from vilasr.experiments.plots import can_plot, plot_abilities
+from vilasr.experiments.curves import gain_text, read_curve
+from vilasr.experiments.plots import can_plot, plot_abilities, plot_curves
 from vilasr.experiments.tables import table
-from vilasr.experiments.units import weights_of
+from vilasr.experiments.units import read_json, weights_of
 from vilasr.files import write_atomically
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     Comparison = Mapping[str, Json]
     Summary = Mapping[str, Json]
 
+REINFORCED = Path("runs/nano/5-reinforce")
+"""The run of the last stage, whose validation the page shows where it lies there."""
 CARD = Path("src/vilasr/models/nano/README.md")
 SEEDS = (0, 1, 2)
-NUM_ITEMS = {"maze": 500, "maze-ood": 240, "static": 400, "video": 300, "multiview": 300}
+NUM_ITEMS = {"maze": 500, "maze-ood": 240, "static": 300, "video": 200, "multiview": 200}
 """Benchmark: items of each seed."""
 MAX_TOKENS = 256
 """Of one reply: what the model was taught to say is shorter."""
@@ -46,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = Parser(prog="python -m vilasr.experiments.card", description=__doc__)
     parser.add_argument("--model", default="nano", help="a checkpoint folder (default: the embedded one)")
     parser.add_argument("--runs", type=Path, default=Path("runs/nano/measured"), help="where the runs go")
+    parser.add_argument("--reinforced", type=Path, default=REINFORCED, help="the run of its last stage, if it is there")
     parser.add_argument("--page", type=Path, default=Path("docs/nano.md"), help="the page to write")
     parser.add_argument("--card", type=Path, default=CARD, help="the card whose table is replaced")
     args = parser.parse_args(arguments)
     comparisons = [*measure(args.model, args.runs)]
-    write_page(comparisons, args.page)
+    write_page(comparisons, args.page, reinforced=args.reinforced)
     write_card(comparisons, args.card)
     print(f"Written: {args.page}, {args.card}")
 
@@ -83,8 +87,8 @@ def _vilasr(*words: str) -> None:
         sys.exit(code)
 
 
-def write_page(comparisons: Sequence[Comparison], page: Path) -> None:
-    """Write `page` and, where matplotlib is installed, the plot beside it."""
+def write_page(comparisons: Sequence[Comparison], page: Path, *, reinforced: Path) -> None:
+    """Write `page` and, where matplotlib is installed, the plots beside it."""
     lines = [
         "# What nano can do",
         "",
@@ -102,6 +106,7 @@ def write_page(comparisons: Sequence[Comparison], page: Path) -> None:
         lines += [f"![Scores by family and type, with what guessing gives]({plot.name})", ""]
     for each in comparisons:
         lines += [f"## {_name(each)}", "", *by_type(each), ""]
+    lines += _reward_by_step(reinforced, page.with_name(f"{page.stem}-reward.png"))
     write_atomically(page, "\n".join(lines).encode())
 
 
@@ -140,10 +145,31 @@ def by_type(comparison: Comparison) -> list[str]:
     rows = []
     for name, group in drawn["groups"].items():
         other = words["groups"].get(name)
-        cells = (name.partition("=")[2], str(group["num"]), score_text(group["guessing"]), _ranged(group))
+        cells = (_called(name, drawn["groups"]), str(group["num"]), score_text(group["guessing"]), _ranged(group))
         rows.append((*cells, _ranged(other) if other else "", _verdict(group)))
     header = ("", "samples", "by guessing", "drawn", "in words", "drawn better than guessing")
     return [*table(header, rows), "", *_above_guessing(drawn["groups"].values())]
+
+
+def _reward_by_step(run: Path, plot: Path) -> Iterator[str]:
+    """A section on the validation of a GRPO run; nothing where there was none."""
+    config = (read_json(run / "run.json") or {}).get("config", {})
+    curve = read_curve(run, seed=config.get("seed"))
+    if curve is None:
+        return
+    yield "## Reinforcement"
+    yield ""
+    steps = " to ".join(f"{mean.value:.3f} (step {step})" for step, mean in curve.reward.items())
+    yield (
+        f"Validation reward of the last stage, {curve.gain.num_items} questions at temperature "
+        f"{config['validation']['temperature']:g}, seed {curve.seed}: {steps}. Gained, question by question: "
+        f"{gain_text(curve.gain)}."
+    )
+    yield ""
+    if can_plot():
+        plot_curves({run.name: [curve]}, plot)
+        yield f"![Validation reward by step]({plot.name})"
+        yield ""
 
 
 def _verdict(group: Summary) -> str:
@@ -169,10 +195,16 @@ def _types(comparison: Comparison) -> dict[str, tuple[Summary, Summary]]:
     """Group: (drawn, in words)."""
     words, drawn = _summaries(comparison)
     return {
-        name.partition("=")[2]: (group, words["groups"][name])
+        _called(name, drawn["groups"]): (group, words["groups"][name])
         for name, group in drawn["groups"].items()
         if name in words["groups"]
     }
+
+
+def _called(group: str, groups: Iterable[str]) -> str:
+    """ "size=6", or "count" for "question=count" where all groups are of questions."""
+    kind, _, value = group.partition("=")
+    return value if all(other.startswith(f"{kind}=") for other in groups) else group
 
 
 def _summaries(comparison: Comparison) -> tuple[Summary, Summary]:

@@ -75,12 +75,17 @@ def _rows(name: str, curves: Sequence[Curve]) -> list[tuple[str, ...]]:
             str(curve.seed),
             str(curve.gain.num_items),
             _from_to(curve.reward, ".3f"),
-            "{:+.3f} ({:+.3f} to {:+.3f})".format(curve.gain.value, *curve.gain.ci95),
+            gain_text(curve.gain),
             _from_to(curve.accuracy, ".1f", scale=100),
         )
         for curve in curves
     ]
     return rows or [(name, "", "", NOT_RUN, "", "")]
+
+
+def gain_text(gain: Difference) -> str:
+    """Of a reward, with its interval."""
+    return "{:+.3f} ({:+.3f} to {:+.3f})".format(gain.value, *gain.ci95)
 
 
 def _from_to(means: Mapping[int, Mean], form: str, *, scale: float = 1) -> str:
