@@ -8,6 +8,7 @@ import torch
 from vilasr.errors import InputError
 from vilasr.policies.transformers import load_model
 from vilasr.training.config import OptimSection
+from vilasr.training.muon import WITH_MUON, is_inner
 from vilasr.training.optim import freeze, make_optimizer, part_of, set_rate, warmup_steps, warmup_then_cosine
 
 
@@ -93,3 +94,15 @@ def test_nothing_left_to_train_is_refused(model):
     freeze(model, ["vision", "projector", "text"])
     with pytest.raises(InputError, match=r"optim\.freeze: .* left to train; got every part frozen\. Leave one out"):
         make_optimizer(model, OptimSection())
+
+
+def test_inner_matrices_have_their_own_peak_when_one_is_given(model):
+    optimizer = make_optimizer(model, OptimSection(lr=0.5, hidden_lr=0.2, weight_decay=0.1, vision_scale=0.5))
+    known = {id(parameter): name for name, parameter in model.named_parameters()}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            name = known[id(parameter)]
+            peak = 0.2 if is_inner(name, parameter) else 0.5
+            assert group["initial_lr"] == pytest.approx(peak * (0.5 if part_of(name) == "vision" else 1.0))
+            assert group[WITH_MUON] == is_inner(name, parameter)
+    assert names(model, optimizer) == {name for name, _ in model.named_parameters()}

@@ -39,7 +39,7 @@ from vilasr.training.nano.seeing import (
     SeeingConfig,
     SeeingHeads,
     seeing_loss,
-    seeing_optimizers,
+    seeing_optimizer,
     train_seeing,
     word_meanings,
 )
@@ -332,9 +332,9 @@ def test_two_processes_share_the_pictures_and_learn_from_the_mean_of_their_gradi
         (seeing_loss(heads, tokens, join([each.targets for each in share]))[0] / 2).backward()
     weights = [weight for weight in (*vision.parameters(), *heads.parameters()) if weight.grad is not None]
     torch.nn.utils.clip_grad_norm_(weights, 1.0)
-    for optimizer in seeing_optimizers(config, vision, heads).values():
-        set_rate(optimizer, 1.0)
-        optimizer.step()
+    optimizer = seeing_optimizer(config, vision, heads)
+    set_rate(optimizer, 1.0)
+    optimizer.step()
     found = load_file(tmp_path / "two" / "vision.safetensors")
     for name, weight in vision.state_dict().items():
         torch.testing.assert_close(found[name], weight, rtol=1e-4, atol=1e-5)

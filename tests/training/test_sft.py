@@ -72,8 +72,10 @@ def test_a_short_run_lowers_the_loss_and_leaves_a_model_that_loads(nano_folder, 
     assert set(log(config)[0]) == {"step", "loss", "confident", "grad_norm", "tokens", "lr"}
 
 
-def test_a_run_that_was_stopped_twice_ends_with_the_very_same_weights_and_log(nano_folder, tmp_path):
+@pytest.mark.parametrize("hidden_lr", [None, 1e-2])
+def test_a_run_that_was_stopped_twice_ends_with_the_very_same_weights_and_log(nano_folder, tmp_path, hidden_lr):
     settings = {"steps": 5, "save_every": 1, "keep": 1, "pointing": PointingSection(weight=0.3, layer=1)}
+    settings["optim"] = OptimSection(lr=1e-3, hidden_lr=hidden_lr)
     straight = sft_config(nano_folder, tmp_path / "straight", **settings)
     stopped = sft_config(nano_folder, tmp_path / "stopped", **settings)
     expected = weights(train_sft(straight))

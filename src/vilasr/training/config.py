@@ -123,10 +123,12 @@ class DataSection(Section):
 class OptimSection(Section):
     """AdamW. The rate rises over `warmup` steps, then falls along a cosine to `final_lr` times the peak.
 
-    `warmup_share` says the same as a share of all steps. The vision tower trains at `vision_scale` times the rate.
+    `warmup_share` says the same as a share of all steps. With `hidden_lr` the matrices between layers are trained by
+    Muon, at that rate. The vision tower trains at `vision_scale` times the rates.
     """
 
     lr: float = Field(default=1e-5, gt=0)
+    hidden_lr: float | None = Field(default=None, gt=0)
     vision_scale: float = Field(default=1.0, gt=0)
     warmup: int = Field(default=0, ge=0)
     warmup_share: float = Field(default=0.0, ge=0, le=1)
@@ -243,6 +245,12 @@ class SftConfig(Section):
             raise ValueError("pointing and copying need matmul_attention = true")
         if (self.pointing.weight or self.copying.weight) and self.gradient_checkpointing:
             raise ValueError("pointing and copying read attention that gradient_checkpointing does not keep")
+        return self
+
+    @model_validator(mode="after")
+    def _matrices_are_whole(self) -> SftConfig:
+        if self.optim.hidden_lr is not None and self.strategy == "fsdp2":
+            raise ValueError('optim.hidden_lr needs whole matrices: strategy = "ddp", or leave it out')
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vilasr.errors import InputError
+from vilasr.training.muon import WITH_MUON, MuonWithAdamW, is_inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -55,31 +56,35 @@ def freeze(model: Any, parts: Collection[Part]) -> None:
             parameter.requires_grad_(False)
 
 
-def make_optimizer(model: Any, optim: OptimSection) -> torch.optim.AdamW:
-    """AdamW over what `freeze` has left; weight decay only on matrices; the vision tower at its own peak rate.
+def make_optimizer(model: Any, optim: OptimSection) -> torch.optim.Optimizer:
+    """AdamW over what `freeze` has left, Muon for inner matrices if they have a rate of their own; weight decay only on
+    matrices; the vision tower at its own peak rate.
 
     Raises:
         InputError: every part is frozen.
     """
-    groups = []
-    for matrices in (True, False):
-        for vision in (False, True):
-            chosen = [
-                parameter
-                for name, parameter in model.named_parameters()
-                if parameter.requires_grad
-                and (parameter.ndim >= 2) == matrices
-                and (part_of(name) == "vision") == vision
-            ]
-            if chosen:
-                peak = optim.lr * (optim.vision_scale if vision else 1.0)
-                decay = optim.weight_decay if matrices else 0.0
-                groups.append({"params": chosen, "initial_lr": peak, "weight_decay": decay})
+    groups: dict[tuple[bool, bool, bool], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        is_matrix, in_vision = parameter.ndim >= 2, part_of(name) == "vision"
+        with_muon = optim.hidden_lr is not None and is_inner(name, parameter)
+        peak = (optim.hidden_lr if with_muon else None) or optim.lr
+        group = {
+            "params": [],
+            "initial_lr": peak * (optim.vision_scale if in_vision else 1.0),
+            "weight_decay": optim.weight_decay if is_matrix else 0.0,
+            WITH_MUON: with_muon,
+        }
+        groups.setdefault((not is_matrix, in_vision, with_muon), group)["params"].append(parameter)
     if not groups:
         raise InputError(
             "optim.freeze", expected="something left to train", got="every part frozen", remedy="Leave one out of it."
         )
-    return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, fused=True)
+    in_order = [groups[key] for key in sorted(groups)]  # moments are saved by their number
+    if optim.hidden_lr is None:
+        return torch.optim.AdamW(in_order, lr=optim.lr, betas=optim.betas, fused=True)
+    return MuonWithAdamW(in_order, betas=optim.betas)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

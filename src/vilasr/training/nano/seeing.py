@@ -34,6 +34,7 @@ from vilasr.training.checkpoint import flatten_optimizer, restore_optimizer, sav
 from vilasr.training.config import Section, load_config
 from vilasr.training.distributed import in_force, is_first_process, joined, sum_gradients
 from vilasr.training.metrics import MetricsLog
+from vilasr.training.muon import WITH_MUON, MuonWithAdamW, is_inner
 from vilasr.training.nano.architecture import NanoShape, build_vision, number_embedding
 from vilasr.training.nano.pictures import ScenePictures, maze_picture
 from vilasr.training.nano.targets import (
@@ -242,8 +243,8 @@ def train_seeing(
 
 def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: Ranks, report: Report) -> None:
     weights = [*vision.parameters(), *heads.parameters()]
-    parts = {"vision": vision, "heads": heads} | seeing_optimizers(config, vision, heads)
-    optimizers = [part for part in parts.values() if isinstance(part, Optimizer)]
+    optimizer = seeing_optimizer(config, vision, heads)
+    parts: dict[str, _Part] = {"vision": vision, "heads": heads, "optimizer": optimizer}
     state = config.out / "state.safetensors"
     first_step = _load_state(state, config, parts)
     if ranks.is_first:
@@ -257,8 +258,7 @@ def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: R
         closing(prefetched(_batches(config, first_step, scenes, ranks), ahead=2)) as batches,
     ):
         for step in range(first_step, config.steps):
-            for optimizer in optimizers:
-                set_rate(optimizer, rate(step))
+            set_rate(optimizer, rate(step))
             patches, grids, targets = next(batches)
             with torch.autocast("cpu", torch.bfloat16):
                 output = vision(patches, grid_thw=grids)
@@ -268,12 +268,11 @@ def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: R
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
             sum_gradients(weights, ranks)
             is_finite = nn.utils.clip_grad_norm_(weights, 1.0).isfinite()
-            for optimizer in optimizers:
-                if is_finite:
-                    optimizer.step()
-                optimizer.zero_grad()
-            if not is_finite:
+            if is_finite:
+                optimizer.step()
+            else:
                 metrics["skipped"] = 1.0
+            optimizer.zero_grad()
             if log is None:
                 continue
             log.write(step, metrics)
@@ -322,20 +321,17 @@ def _rendered(config: SeeingConfig) -> ScenePictures:
         )
 
 
-def seeing_optimizers(config: SeeingConfig, vision: nn.Module, heads: nn.Module) -> dict[str, Optimizer]:
+def seeing_optimizer(config: SeeingConfig, vision: nn.Module, heads: nn.Module) -> MuonWithAdamW:
     """Muon for the matrices between layers, which it trains in far fewer steps; AdamW for what is read or written."""
-    hidden: list[nn.Parameter] = []
+    inner: list[nn.Parameter] = []
     others = list(heads.parameters())
     for name, weight in vision.named_parameters():
-        (hidden if weight.ndim == 2 and "embed" not in name else others).append(weight)
-    return {
-        "adamw": torch.optim.AdamW(
-            [{"params": others, "initial_lr": config.lr}], betas=(0.9, 0.98), weight_decay=0.01, fused=True
-        ),
-        "muon": torch.optim.Muon(
-            [{"params": hidden, "initial_lr": config.hidden_lr}], weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
-        ),
-    }
+        (inner if is_inner(name, weight) else others).append(weight)
+    groups = [
+        {"params": others, "initial_lr": config.lr, "weight_decay": 0.01},
+        {"params": inner, "initial_lr": config.hidden_lr, "weight_decay": 0.01, WITH_MUON: True},
+    ]
+    return MuonWithAdamW(groups, betas=(0.9, 0.98))
 
 
 def _save_state(path: Path, config: SeeingConfig, parts: Mapping[str, _Part], step: int) -> None:
