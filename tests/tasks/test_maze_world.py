@@ -180,6 +180,16 @@ def test_seen_and_held_out_styles_do_not_meet():
     assert all(sample.metadata["heldout"] for sample in held)
 
 
+def test_disturbed_mazes_are_the_seen_ones_nearly_all_with_another_look():
+    num_changed = 0
+    for seen, other in zip(samples(30), samples(30, styles="disturbed"), strict=True):
+        assert other.metadata == seen.metadata | {"style": "disturbed"}
+        assert (other.question, other.options, other.answer) == (seen.question, seen.options, seen.answer)
+        assert other.images[0].size == seen.images[0].size
+        num_changed += other.images[0].tobytes() != seen.images[0].tobytes()
+    assert num_changed >= 25
+
+
 @pytest.mark.parametrize("name", HELDOUT)
 def test_every_held_out_style_paints_start_letters_and_path(name):
     rng = random.Random(3)
@@ -210,7 +220,7 @@ def test_mixed_questions_are_mostly_about_ends():
         ({"size": "big"}, "option size"),
         ({"length": "1-5"}, "option length of task maze: .*within 2 to 20; got '1-5'"),
         ({"question": "why"}, "expected one of end, valid, shortest, mixed; got 'why'"),
-        ({"styles": "all"}, "expected one of seen, heldout; got 'all'"),
+        ({"styles": "all"}, "expected one of seen, disturbed, heldout; got 'all'"),
         ({"algorithm": "prim"}, "expected one of dfs, wilson, percolation, any; got 'prim'"),
         ({"size": "3", "length": "20"}, "expected a length that paths in mazes of 3 to 3 cells a side have; got 20-20"),
     ],

@@ -20,6 +20,7 @@ LIGHT = [
     ("maze", {"question": "valid"}),
     ("maze", {"question": "shortest"}),
     ("maze", {"question": "mixed", "size": "3-8", "styles": "heldout"}),
+    ("maze", {"size": "3-8", "styles": "disturbed"}),
     ("marks", {}),
 ]
 """Thousands of these a second; scenes take a hundred times as long and need a way to draw, so fewer are looked at here

@@ -50,7 +50,7 @@ class MazeStyle:
     """Everything that decides how a given maze is painted.
 
     Attributes:
-        name: "plain" or "plot" for seen styles, else a key of HELDOUT.
+        name: "plain" or "plot" for seen styles, "disturbed" for these disturbed, else a key of HELDOUT.
         heldout: never used for training.
         size: (width, height) of the picture.
         box: (left, top, right, bottom) of the grid's outer lines.

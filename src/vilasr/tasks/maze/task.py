@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vilasr.errors import InputError
 from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
 from vilasr.tasks.maze.demonstrate import demonstrate
+from vilasr.tasks.maze.disturb import disturbed, widened
 from vilasr.tasks.maze.grade import grade_drawing
 from vilasr.tasks.maze.grid import ALGORITHMS, Maze, make_maze
 from vilasr.tasks.maze.paint import paint
@@ -29,7 +30,7 @@ LENGTHS = (2, 20)
 _ALLOWED = {
     "question": "end|valid|shortest|mixed",
     "size": "a number or a range like 3-6, within 3 to 8",
-    "styles": "seen|heldout",
+    "styles": "seen|disturbed|heldout",
     "algorithm": "dfs|wilson|percolation|any",
     "length": "a number or a range like 2-20, within 2 to 20",
 }
@@ -47,7 +48,7 @@ class MazeOptions:
 
     question: str = "end"
     sizes: tuple[int, int] = (3, 6)
-    heldout: bool = False
+    styles: str = "seen"
     algorithm: str = "any"
     lengths: tuple[int, int] = LENGTHS
 
@@ -55,8 +56,9 @@ class MazeOptions:
 class MazeTask:
     """Mazes of 3 x 3 to 8 x 8 cells, drawn in random styles; three types of question.
 
-    Options: `question` (end, valid, shortest, or mixed: 80, 10 and 10 %), `size`, `styles`, `algorithm` (any: 65 %
-    depth first, 20 % Wilson, 15 % percolation), `length` of the path.
+    Options: `question` (end, valid, shortest, or mixed: 80, 10 and 10 %), `size`, `styles` (seen; heldout; disturbed:
+    seen ones with any walls and letters, parts in other colours, noise), `algorithm` (any: 65 % depth first, 20 %
+    Wilson, 15 % percolation), `length` of the path.
     """
 
     name = "maze"
@@ -72,7 +74,9 @@ class MazeTask:
         rng = generator_for(self.name, self.version, split, seed, index)
         question = chosen.question if chosen.question != "mixed" else _mixed_question(rng)
         maze, algorithm, puzzle = _puzzle(question, chosen, rng)
-        style = (heldout_style if chosen.heldout else seen_style)(maze.n, rng)
+        style = (heldout_style if chosen.styles == "heldout" else seen_style)(maze.n, rng)
+        if chosen.styles == "disturbed":
+            style = replace(widened(style, maze.n, rng), name="disturbed")
         truth = Truth(
             question_type=question,
             maze=maze,
@@ -87,6 +91,8 @@ class MazeTask:
         )
         shown = truth.path if puzzle.shown else ()
         image = paint(maze, style, start=puzzle.start, letters=puzzle.letters.items(), path=shown)
+        if chosen.styles == "disturbed":
+            image = disturbed(image, rng)
         metadata = truth.to_metadata() | {"algorithm": algorithm, "style": style.name, "heldout": style.heldout}
         return Sample(
             id=f"{self.name}/{split}/{seed}/{index}",
@@ -141,7 +147,7 @@ def read_options(pairs: tuple[tuple[str, str], ...]) -> MazeOptions:
     return MazeOptions(
         question=read.one_of("question", (*QUESTIONS, "mixed"), default.question),
         sizes=read.numbers("size", SIZES, default.sizes),
-        heldout=read.one_of("styles", ("seen", "heldout"), "seen") == "heldout",
+        styles=read.one_of("styles", ("seen", "disturbed", "heldout"), default.styles),
         algorithm=read.one_of("algorithm", (*ALGORITHMS, "any"), default.algorithm),
         lengths=read.numbers("length", LENGTHS, default.lengths),
     )

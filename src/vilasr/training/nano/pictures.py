@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from safetensors import safe_open
 from vilasr.errors import InvariantError
 from vilasr.policies.transformers.vision import Grid, patchify
 from vilasr.tasks import task_named
+from vilasr.tasks.maze.disturb import disturbed, widened
 from vilasr.tasks.maze.grid import make_maze
 from vilasr.tasks.maze.paint import paint
 from vilasr.tasks.maze.questions import LETTERS
@@ -29,7 +30,6 @@ from vilasr.tasks.maze.truth import truth_of
 from vilasr.tasks.static.dots import DOT_COLORS, dot_radius, paint_dots
 from vilasr.training.checkpoint import save_atomically
 from vilasr.training.nano.architecture import IMAGE_SETTINGS, NANO_SIZER
-from vilasr.training.nano.augment import disturbed
 from vilasr.training.nano.targets import SeeingTargets, join, maze_targets, mirrored, scene_targets
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vilasr.tasks.maze.grid import Maze
-    from vilasr.tasks.maze.style import MazeStyle
     from vilasr.tasks.scenes.world import Scene
     from vilasr.types import Point
 
@@ -77,21 +76,11 @@ def maze_picture(index: int, seed: int) -> Picture:
 def _crowded_maze(rng: random.Random) -> Picture:
     """Letters in half of the cells of a maze with small cells, where letters are hardest to tell apart."""
     n = rng.randint(*CROWDED_SIZES)
-    maze, style = make_maze(n, "dfs", rng), _widened(seen_style(n, rng), n, rng)
+    maze, style = make_maze(n, "dfs", rng), widened(seen_style(n, rng), n, rng)
     start, *cells = rng.sample(range(n * n), 1 + n * n // 2)
     letters = [(rng.choice(LETTERS), cell) for cell in cells]
     image = disturbed(paint(maze, style, start=start, letters=letters), rng)
     return _maze_picture(image, maze, [("start", start), *letters], (style.columns(n), style.rows(n)))
-
-
-def _widened(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
-    """Every second style with walls of any width and letters of any size that fits."""
-    if rng.random() < 0.5:
-        return style
-    cell = style.cell_px(n)
-    wall_px = max(2, round(cell * rng.uniform(0.04, 0.38)))
-    letter_px = max(11, round((cell - wall_px) * rng.uniform(0.6, 1.0)))
-    return replace(style, wall_px=wall_px, letter_px=letter_px)
 
 
 def _maze_picture(

@@ -1,10 +1,12 @@
+"""Disturbed mazes: reproducible, still readable, and no maze else is changed."""
+
 import random
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vilasr.training.nano.augment import MAX_VEILS, WEAKEST, disturbed
+from vilasr.tasks.maze.disturb import MAX_VEILS, WEAKEST, disturbed
 
 HALVES = Image.fromarray(np.repeat(np.array([[0] * 48 + [255] * 48], dtype=np.uint8), 64, axis=0)).convert("RGB")
 """96 x 64, black and white."""
@@ -26,7 +28,7 @@ def test_some_pictures_stay_as_they_are_and_most_do_not():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_black_and_white_can_be_told_apart_under_every_veil(monkeypatch, seed):
-    monkeypatch.setattr("vilasr.training.nano.augment.NOISE", 0.0)
+    monkeypatch.setattr("vilasr.tasks.maze.disturb.NOISE", 0.0)
     pixels = np.asarray(disturbed(HALVES, random.Random(seed)), dtype=int)
     across = np.abs(pixels[:, 47] - pixels[:, 48]).max(axis=1)  # the two columns where black meets white
     at_an_edge = across != np.median(across)  # of a veil that ends between the columns

@@ -1,7 +1,8 @@
-"""Looks that no painter has: parts of a picture in other colours, and noise: seeing must not hang on a style."""
+"""Looks that no style has, to train on: what is learned must not hang on a style. No held-out look is among them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vilasr.tasks.maze.style import MazeStyle
+
 MAX_VEILS = 5
 NOISE = 14.0
 WEAKEST = 0.45
 """What of the contrast is left under a veil, at least."""
+
+
+def widened(style: MazeStyle, n: int, rng: random.Random) -> MazeStyle:
+    """Every second style of a maze of n x n cells with walls of any width and letters of any size that fits."""
+    if rng.random() < 0.5:
+        return style
+    cell = style.cell_px(n)
+    wall_px = max(2, round(cell * rng.uniform(0.04, 0.38)))
+    letter_px = max(11, round((cell - wall_px) * rng.uniform(0.6, 1.0)))
+    return replace(style, wall_px=wall_px, letter_px=letter_px)
 
 
 def disturbed(image: Image.Image, rng: random.Random) -> Image.Image:
