@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ConfigT = TypeVar("ConfigT", bound=BaseModel)
 Part = Literal["vision", "projector", "text"]
+TrackerName = Literal["tensorboard", "wandb"]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -214,6 +215,7 @@ class SftConfig(Section):
             None: whole. The loss is the same; pointing and copying are then averaged over parts.
         gradient_checkpointing: compute the insides of layers again in the backward pass, instead of keeping them.
         strategy: how several processes (see `vilasr.training.distributed`) share the work.
+        trackers: where the metrics go beside OUT/metrics.jsonl: "tensorboard", "wandb".
         save_every, keep: a checkpoint every so many steps; the newest `keep` stay.
     """
 
@@ -236,6 +238,7 @@ class SftConfig(Section):
     device: str = "cpu"
     threads: int | None = Field(default=None, gt=0)
     matmul_attention: bool = False
+    trackers: list[TrackerName] = []
     save_every: int = Field(default=200, gt=0)
     keep: int = Field(default=2, gt=0)
 

@@ -26,10 +26,11 @@ from vilasr.training.grpo_rollouts import Sampler
 from vilasr.training.grpo_update import learn
 from vilasr.training.grpo_validation import Validation
 from vilasr.training.learner import open_learner
-from vilasr.training.metrics import MetricsLog, plot_run
+from vilasr.training.metrics import plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
 from vilasr.training.resume import FREE, find_start
 from vilasr.training.streak import SKIPPED, Streak
+from vilasr.training.trackers import metrics_log
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def train_grpo(
     position = start.state.get("position", 0)  # in the prompts; a new run has none
     with (
         closing(Sampler(config, learner.loaded, reward, position=position)) as sampler,
-        closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_line)) as log,
+        closing(metrics_log(config, first_step=first_line)) as log,
         closing(Validation(config, questions, sampler, reward, first_step=first_line)) as validation,
     ):
         for step in range(start.step, config.steps):

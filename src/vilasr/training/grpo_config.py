@@ -34,7 +34,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from vilasr.training.config import LoraSection, OptimSection, Section
+from vilasr.training.config import LoraSection, OptimSection, Section, TrackerName
 from vilasr.training.prompt_config import PromptSection, PromptSource
 
 
@@ -139,6 +139,7 @@ class GrpoConfig(Section):
         micro_tokens: size of one forward pass at most, padding included. It does not change what is learned.
         keep_rollouts: every so many steps the rollouts are kept in OUT/rollouts; 0: never.
         seed: of the sampling.
+        trackers: where the metrics go beside OUT/metrics.jsonl: "tensorboard", "wandb".
         save_every, keep: a checkpoint every so many steps; the newest `keep` stay.
     """
 
@@ -171,6 +172,7 @@ class GrpoConfig(Section):
     threads: int | None = Field(default=None, gt=0)
     matmul_attention: bool = False
     keep_rollouts: int = Field(default=0, ge=0)
+    trackers: list[TrackerName] = Field(default_factory=list)
     save_every: int = Field(default=20, gt=0)
     keep: int = Field(default=2, gt=0)
 

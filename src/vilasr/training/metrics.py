@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from vilasr.training.trackers import Tracker
     from vilasr.types import Json
 
 logger = logging.getLogger(__name__)
@@ -22,14 +23,15 @@ logger = logging.getLogger(__name__)
 
 class MetricsLog:
     """`OUT/metrics.jsonl`, or another file of lines by step. On resume, lines after the step resumed from are dropped:
-    every step appears once. What is not finite is no number of JSON, and left out.
+    every step appears once. What is not finite is no number of JSON, and left out. `trackers` are told the numbers too,
+    and closed with it.
 
     Raises:
         InputError: the file cannot be written, the disk being full for one; when opening it and with any line.
     """
 
-    def __init__(self, path: Path, *, first_step: int) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, first_step: int, trackers: Sequence[Tracker] = ()) -> None:
+        self._path, self._trackers = path, trackers
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_metrics(path) if line["step"] < first_step] if path.exists() else []
@@ -42,10 +44,14 @@ class MetricsLog:
         with disk_errors(self._path):
             self._file.write(_as_line({"step": step, **values}))
             self._file.flush()
+            for tracker in self._trackers:
+                tracker.write(step, _numbers(values))
 
     def close(self) -> None:
         with suppress(OSError):  # nothing is left to write but a line that could not be, which was told
             self._file.close()
+        for tracker in self._trackers:
+            tracker.close()
 
 
 def _as_line(values: Mapping[str, Json]) -> str:
@@ -58,6 +64,10 @@ def _finite(values: Mapping[str, Json]) -> dict[str, Json]:
         for name, value in values.items()
         if not isinstance(value, float) or math.isfinite(value)
     }
+
+
+def _numbers(values: Mapping[str, Json]) -> dict[str, float]:
+    return {name: value for name, value in _finite(values).items() if isinstance(value, int | float)}
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:

@@ -28,6 +28,7 @@ FREE = frozenset(
         "micro_tokens",
         "gradient_checkpointing",
         "validation",
+        "trackers",
     }
 )
 """Settings that may change when a run is resumed: they do not decide what is learned."""

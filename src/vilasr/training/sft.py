@@ -26,13 +26,14 @@ from vilasr.training.distributed import Ranks, joined
 from vilasr.training.guidance import Guidance
 from vilasr.training.held_out import HeldOut, check_held_out
 from vilasr.training.learner import Learner, episode_of, open_learner
-from vilasr.training.metrics import MetricsLog, plot_run
+from vilasr.training.metrics import plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
 from vilasr.training.resume import Start, find_start
 from vilasr.training.samples import TrainingSample, count_dropped
 from vilasr.training.streak import SKIPPED, Streak
 from vilasr.training.stream import open_stream
+from vilasr.training.trackers import metrics_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,10 +91,9 @@ def _train(config: SftConfig, learner: Learner, start: Start, report: Report) ->
         config.num_steps, warmup=warmup_steps(config.optim, config.num_steps), final=config.optim.final_lr
     )
     state = start.identity | {"processes": ranks.num}
-    log_file = config.out / "metrics.jsonl"
     skipping = Streak(SKIPPED)
     with (
-        closing(MetricsLog(log_file, first_step=start.step)) if ranks.is_first else nullcontext() as log,
+        closing(metrics_log(config, first_step=start.step)) if ranks.is_first else nullcontext() as log,
         closing(prefetched(_batches(config, learner, episode, start.step), ahead=config.data.window)) as batches,
     ):
         for step in range(start.step, config.num_steps):
