@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from vilasr.policies.transformers import ChatTokens
 from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
+from vilasr.training.words import ANSWER_WORDS
 
 LINE = '{{"index": {}, "start_point_2d": [{}, {}], "end_point_2d": [{}, {}], "label": "{}"}}, '
 TEXTS = [LINE.format(i % 7, i, i + 3, 2 * i, 17 * i % 990, i % 9) for i in range(200)]
@@ -23,6 +24,13 @@ def pieces(text):
 def test_every_number_up_to_999_is_one_token(around):
     for number in map(str, range(1000)):
         assert pieces(around.format(number, number)).count(number) == around.count("{}")
+
+
+@pytest.mark.parametrize("around", [" {}", "{}", "So, {}: B.", "the {},", "[1, 2] {} 3"])
+def test_every_word_that_decides_is_one_token_with_the_space_before_it(around):
+    for word in ANSWER_WORDS:
+        found = pieces(around.format(word))
+        assert [piece for piece in found if piece.strip() == word] == [" " + word if around != "{}" else word]
 
 
 def test_numbers_of_equal_digits_but_leading_zeros_are_different_texts():

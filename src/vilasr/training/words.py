@@ -9,7 +9,10 @@ from __future__ import annotations
 from vilasr.tasks.scenes.catalogue import CLASSES
 from vilasr.tasks.scenes.colors import COLORS
 
-ANSWER_WORDS = ("up", "down", "left", "right", "front", "behind", "on", "under", "nearer", "farther", "larger")
+ANSWER_WORDS = (
+    *("up", "down", "left", "right", "front", "back", "behind", "forward", "backward"),
+    *("on", "under", "nearer", "farther", "larger"),
+)
 """Words that decide an answer. Each is a token of its own, with the space before it, or what follows from one would be
 spread over as many tokens as there are words around it."""
 
