@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -67,6 +69,26 @@ def test_moments_that_were_saved_go_on_as_if_nothing_had_happened():
     steps([again], resumed, range(2, 4))
     for one, other in zip(straight, resumed, strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_copy_goes_on_like_the_first_one():
+    matrix, *others = weights()
+    first = both(matrix, *others)
+    steps([first], [matrix, *others], range(2))
+    matrix_too, *others_too, again = copy.deepcopy([matrix, *others, first])
+    steps([first], [matrix, *others], range(2, 4))
+    steps([again], [matrix_too, *others_too], range(2, 4))
+    assert torch.equal(matrix_too, matrix)
+    assert all(torch.equal(one, other) for one, other in zip(others, others_too, strict=True))
+
+
+@pytest.mark.parametrize("with_muon", [True, False])
+def test_one_of_the_two_may_have_nothing_to_train(with_muon):
+    [matrix] = weights()[:1]
+    before = matrix.detach().clone()
+    group = {"params": [matrix], "initial_lr": 0.1, "lr": 0.1, "weight_decay": 0.0, WITH_MUON: with_muon}
+    steps([MuonWithAdamW([group], betas=BETAS)], [matrix], [0])
+    assert not torch.equal(matrix, before)
 
 
 @pytest.mark.parametrize(

@@ -161,12 +161,14 @@ def _check_sft(config: SftConfig) -> None:
     from vilasr.training.held_out import check_held_out
     from vilasr.training.learner import adjusted, episode_of
     from vilasr.training.stream import open_stream
+    from vilasr.training.trackers import check_trackers
 
     loaded = adjusted(_check_model(config.model, config.device), config)
     for source in config.data.tasks:
         if source.task:
             task_named(source.task).generate(source.split, 0, config.data.seed, source.options)
     check_held_out(config)
+    check_trackers(config.trackers)
     load = open_stream(config.data, episode_of(loaded), chat=loaded.chat, settings=loaded.images)
     sample = load(0)
     say(f"Data: the first sample has {len(sample)} tokens, {int(sample.loss_mask.sum())} of them trained.")
@@ -236,9 +238,11 @@ def _train_grpo(config: GrpoConfig, show: Show) -> None:
 
 def _check_grpo(config: GrpoConfig) -> None:
     from vilasr.training.grpo_prompts import held_out, open_prompts
+    from vilasr.training.trackers import check_trackers
 
     questions, _ = open_prompts(config.prompts, batch_size=config.num_prompts)(0, config.num_prompts)
     num_held_out = len(held_out(config))
+    check_trackers(config.trackers)
     _check_model(config.model, config.device)
     say(f"Prompts: {len(questions)} a step, {questions[0].id} first; {num_held_out} held out for validation.")
 

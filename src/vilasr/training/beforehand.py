@@ -11,6 +11,7 @@ from vilasr.training.held_out import held_out_data, known_data
 from vilasr.training.learner import episode_of, open_learner
 from vilasr.training.questions import check_apart, known_prompts
 from vilasr.training.stream import open_stream
+from vilasr.training.trackers import check_trackers
 
 if TYPE_CHECKING:
     from vilasr.training.rejection_config import RejectionConfig
@@ -22,11 +23,12 @@ def check_fine_tuning(config: RejectionConfig) -> None:
     Raises:
         InputError: the model cannot be trained as the config says; a source of the replay, or the validation, cannot be
             used; a question, or a sample of the replay, is held out as well.
-        MissingExtraError: adapters, without the extra `train`.
+        MissingExtraError: adapters, without the extra `train`; a tracker, without its own.
     """
     sft = config.sft
     if sft is None:
         return
+    check_trackers(sft.trackers)
     loaded = open_learner(sft, Ranks(device="meta"), start=None).loaded
     Guidance(sft, loaded)
     replay = [

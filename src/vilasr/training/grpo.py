@@ -30,7 +30,7 @@ from vilasr.training.metrics import plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
 from vilasr.training.resume import FREE, find_start
 from vilasr.training.streak import SKIPPED, Streak
-from vilasr.training.trackers import metrics_log
+from vilasr.training.trackers import check_trackers, metrics_log
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
@@ -67,11 +67,13 @@ def train_grpo(
 
     Raises:
         InputError: the model, the prompts, the validation or an earlier run in the same folder do not fit the config.
+        MissingExtraError: adapters, without the extra `train`; a tracker, without its own.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     _warn_if_off_policy(config)
     questions = held_out(config)
+    check_trackers(config.trackers)
     start = find_start(config, config.out, free=_free_settings(config))
     learner = open_learner(config, Ranks(device=config.device), start=start.folder)
     learner.model.eval()

@@ -23,15 +23,15 @@ logger = logging.getLogger(__name__)
 
 class MetricsLog:
     """`OUT/metrics.jsonl`, or another file of lines by step. On resume, lines after the step resumed from are dropped:
-    every step appears once. What is not finite is no number of JSON, and left out. `trackers` are told the numbers too,
+    every step appears once. What is not finite is no number of JSON, and left out. `tracker` is told the numbers too,
     and closed with it.
 
     Raises:
         InputError: the file cannot be written, the disk being full for one; when opening it and with any line.
     """
 
-    def __init__(self, path: Path, *, first_step: int, trackers: Sequence[Tracker] = ()) -> None:
-        self._path, self._trackers = path, trackers
+    def __init__(self, path: Path, *, first_step: int, tracker: Tracker | None = None) -> None:
+        self._path, self._tracker = path, tracker
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_metrics(path) if line["step"] < first_step] if path.exists() else []
@@ -44,14 +44,14 @@ class MetricsLog:
         with disk_errors(self._path):
             self._file.write(_as_line({"step": step, **values}))
             self._file.flush()
-            for tracker in self._trackers:
-                tracker.write(step, _numbers(values))
+        if self._tracker is not None:
+            self._tracker.write(step, _numbers(values))
 
     def close(self) -> None:
         with suppress(OSError):  # nothing is left to write but a line that could not be, which was told
             self._file.close()
-        for tracker in self._trackers:
-            tracker.close()
+        if self._tracker is not None:
+            self._tracker.close()
 
 
 def _as_line(values: Mapping[str, Json]) -> str:

@@ -27,20 +27,18 @@ class MuonWithAdamW(torch.optim.Optimizer):
     """
 
     def __init__(self, groups: list[dict[str, Any]], *, betas: tuple[float, float]) -> None:
-        super().__init__(groups, {WITH_MUON: False})
-        adamw, muon = self._halves()
-        self._adamw = torch.optim.AdamW(adamw, betas=betas, fused=True)
-        self._muon = torch.optim.Muon(muon, adjust_lr_fn="match_rms_adamw")
+        super().__init__(groups, {WITH_MUON: False, "betas": betas})
         self._share()
-
-    def _halves(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        groups = self.param_groups
-        return [group for group in groups if not group[WITH_MUON]], [group for group in groups if group[WITH_MUON]]
 
     def _share(self) -> None:
         """Let both work on the groups and moments of this optimizer, which are what is saved and restored."""
-        self._adamw.param_groups, self._muon.param_groups = self._halves()
-        self._adamw.state = self._muon.state = self.state
+        self._halves: list[torch.optim.Optimizer] = []
+        if adamw := [group for group in self.param_groups if not group[WITH_MUON]]:
+            self._halves.append(torch.optim.AdamW(adamw, fused=True))
+        if muon := [group for group in self.param_groups if group[WITH_MUON]]:
+            self._halves.append(torch.optim.Muon(muon, adjust_lr_fn="match_rms_adamw"))
+        for half in self._halves:
+            half.state = self.state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -48,5 +46,5 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
     def step(self, closure: None = None) -> None:
         """One step of both."""
-        self._adamw.step(closure)
-        self._muon.step(closure)
+        for half in self._halves:
+            half.step(closure)

@@ -33,7 +33,7 @@ from vilasr.training.resume import Start, find_start
 from vilasr.training.samples import TrainingSample, count_dropped
 from vilasr.training.streak import SKIPPED, Streak
 from vilasr.training.stream import open_stream
-from vilasr.training.trackers import metrics_log
+from vilasr.training.trackers import check_trackers, metrics_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,11 +70,12 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
 
     Raises:
         InputError: the model, the data or an earlier run in the same folder do not fit the config.
-        MissingExtraError: adapters, without the extra `train`.
+        MissingExtraError: adapters, without the extra `train`; a tracker, without its own.
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     check_held_out(config)
+    check_trackers(config.trackers)
     with joined(config.strategy, config.device) as ranks:
         _check_shares(config, ranks)
         start = find_start(config, config.out)
