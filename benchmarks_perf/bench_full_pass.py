@@ -28,7 +28,6 @@ import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from hardware import processor
 from PIL import Image
 
 from vilasr.benchmarks import LoadOptions, benchmark_named
@@ -38,6 +37,7 @@ from vilasr.benchmarks.vsi import CHOICE, LEVELS, NUMERIC
 from vilasr.cli.measured import write_results
 from vilasr.cli.shards import WHOLE_FILE, RunRecord
 from vilasr.env import EpisodeConfig
+from vilasr.machine import hardware
 from vilasr.rollout import RolloutWriter, new_header, run_rollouts
 from vilasr.types import Completion, SamplingParams, TextPart
 
@@ -334,7 +334,7 @@ def main() -> None:
         print(f"  first sample of vsi again, with its videos in the cache: {time.perf_counter() - begun:.2f} s")
     memory = f"peak memory {peak_mb():,.0f} MB (limit {LIMIT_MB:,}; {before:,.0f} when the files were made)"
     print(f"in all {total:.0f} s (limit {LIMIT_S}), {memory}")
-    print(f"hardware: {processor()}")
+    print(f"hardware: {hardware()}")
     if total > LIMIT_S or peak_mb() > LIMIT_MB:
         raise SystemExit("over the limit")
 

@@ -23,9 +23,8 @@ from multiprocessing import active_children
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hardware import processor
-
 from vilasr.data import DatasetInfo, DatasetWriter
+from vilasr.machine import hardware
 from vilasr.tasks import task_named
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def main() -> int:
         cases = [Case(task=c.task, options=c.options, num=num, target_per_s=c.target_per_s) for c in cases]
     measure = measure_memory if arguments.memory else partial(measure_rates, repeats=arguments.repeats)
     met = [measure(case) for case in cases]
-    print(f"{processor()}; Python {platform.python_version()}; load {os.getloadavg()[0]:.1f} at the end")
+    print(f"{hardware()}; Python {platform.python_version()}; load {os.getloadavg()[0]:.1f} at the end")
     return 0 if all(met) else 1
 
 

@@ -8,8 +8,7 @@ import statistics
 import sys
 import time
 
-from hardware import processor
-
+from vilasr.machine import hardware
 from vilasr.tasks import task_named
 
 TARGET_PER_S = 2000
@@ -37,7 +36,7 @@ def main() -> int:
     print(
         f"{arguments.repeats} repeats of {arguments.num} mazes, 3-6 cells a side, seen styles; target {TARGET_PER_S}/s"
     )
-    print(f"{processor()}; Python {platform.python_version()}")
+    print(f"{hardware()}; Python {platform.python_version()}")
     return 0 if median >= TARGET_PER_S else 1
 
 

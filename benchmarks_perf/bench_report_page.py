@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench_rescore import header
 from bench_rollout_memory import TokenPolicy, play, script
-from hardware import processor
 
 from vilasr.cli.measured import write_results
 from vilasr.cli.shards import RunRecord
 from vilasr.env import EpisodeConfig
+from vilasr.machine import hardware
 from vilasr.rollout import RolloutWriter
 from vilasr.tasks import task_named
 
@@ -74,7 +74,7 @@ def main() -> None:
         print(f"rollouts.html is {page.stat().st_size / 1e6:.1f} MB")
         with Chromium(program, Path(temporary) / "profile") as browser:
             opened_s, slowest_ms = measure(browser, page, args.repeats)
-    print(f"hardware: {processor()}, load {os.getloadavg()[0]:.1f}")
+    print(f"hardware: {hardware()}, load {os.getloadavg()[0]:.1f}")
     if opened_s > OPEN_LIMIT_S or slowest_ms > FILTER_LIMIT_MS:
         raise SystemExit(f"more than {OPEN_LIMIT_S:g} s or {FILTER_LIMIT_MS:g} ms")
 

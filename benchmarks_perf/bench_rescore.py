@@ -24,9 +24,9 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench_rollout_memory import TokenPolicy, play, script
-from hardware import processor
 
 from vilasr.env import EpisodeConfig
+from vilasr.machine import hardware
 from vilasr.rollout import Header, RolloutWriter, new_header
 from vilasr.rollout.codec import encode_rollout
 from vilasr.rollout.header import encode_header
@@ -69,7 +69,7 @@ def main() -> None:
             worst = max(worst, *wall)
             size = f"{args.num} rollouts, {path.stat().st_size / 1e6:.0f} MB"
             print(f"{name:<6} {size}: {spread(wall)} s; {spread(processor_s)} s of processor time")
-    print(f"hardware: {processor()}")
+    print(f"hardware: {hardware()}")
     if worst > LIMIT_S:
         raise SystemExit(f"more than {LIMIT_S} s")
 

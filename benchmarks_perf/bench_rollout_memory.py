@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import platform
 import random
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vilasr.env import Episode, EpisodeConfig
+from vilasr.machine import hardware
 from vilasr.policies.scripted import OraclePolicy, prompt_key
 from vilasr.protocol import format_turn, to_frame
 from vilasr.rollout import RolloutWriter, new_header, read_rollouts, run_rollouts
@@ -61,9 +61,7 @@ def main() -> None:
     print(f"  as they finished      {finished:6.1f} MB")
     print(f"  read from their file  {read:6.1f} MB")
     print(f"  the file on disk      {on_disk:6.1f} MB, base images apart")
-    print(
-        f"hardware: {os.cpu_count()} x {platform.processor() or platform.machine()}, Python {platform.python_version()}"
-    )
+    print(f"hardware: {hardware()}, Python {platform.python_version()}")
     if finished > LIMIT_MB:
         raise SystemExit(f"more than {LIMIT_MB} MB")
 

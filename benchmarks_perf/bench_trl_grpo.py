@@ -38,13 +38,13 @@ start_over_with_allocator()
 
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
-from hardware import processor  # noqa: E402
 from transformers import PrinterCallback, TrainerCallback  # noqa: E402
 from transformers.utils import logging as transformers_logging  # noqa: E402
 from trl import GRPOConfig, GRPOTrainer  # noqa: E402
 from trl import __version__ as trl_version  # noqa: E402
 
 from vilasr.env import Episode, EpisodeConfig  # noqa: E402
+from vilasr.machine import hardware  # noqa: E402
 from vilasr.policies.transformers import load_model  # noqa: E402
 from vilasr.scoring import paper_reward  # noqa: E402
 from vilasr.training.config import load_config  # noqa: E402
@@ -373,7 +373,7 @@ def main() -> int:
     ratio = report(counted)
     turns = min(step.turns for pair in counted for step in pair)
     print(f"TRL takes {ratio:.2f} times as long; target {TARGET_RATIO:g}, at 3 turns or more (here {turns:.1f})")
-    print(f"hardware: {processor()}; torch {torch.__version__}")
+    print(f"hardware: {hardware()}; torch {torch.__version__}")
     return 0 if ratio >= TARGET_RATIO and turns >= 3 else 1
 
 

@@ -34,7 +34,6 @@ start_over_with_allocator()
 
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
-from hardware import processor  # noqa: E402
 from transformers import PrinterCallback, TrainerCallback  # noqa: E402
 from transformers.utils import logging as transformers_logging  # noqa: E402
 from trl import SFTConfig as TrlConfig  # noqa: E402
@@ -42,6 +41,7 @@ from trl import SFTTrainer  # noqa: E402
 from trl import __version__ as trl_version  # noqa: E402
 
 from vilasr.env import EpisodeConfig  # noqa: E402
+from vilasr.machine import hardware  # noqa: E402
 from vilasr.policies.transformers import load_model  # noqa: E402
 from vilasr.protocol import protocol_named  # noqa: E402
 from vilasr.rollout import RolloutWriter, new_header  # noqa: E402
@@ -297,7 +297,7 @@ def main() -> int:
         trainer_of(dataset_of(played, loaded), loaded, pairs, folder, arguments).train()
     ratio = report(pairs.pairs[1:])
     print(f"{ratio:.2f} times as many tokens a second; target {TARGET_RATIO:g}")
-    print(f"hardware: {processor()}; torch {torch.__version__}")
+    print(f"hardware: {hardware()}; torch {torch.__version__}")
     return 0 if ratio >= TARGET_RATIO else 1
 
 

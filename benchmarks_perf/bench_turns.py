@@ -10,9 +10,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from hardware import processor
-
 from vilasr.env import Episode, EpisodeConfig
+from vilasr.machine import hardware
 from vilasr.protocol import COMPACT
 from vilasr.tasks import task_named
 from vilasr.training.demonstrations import play
@@ -78,7 +77,7 @@ def main() -> int:
     print(f"episodes begun: {summary(reset_rates)}")
     per_episode = num_turns / arguments.num
     print(f"{arguments.repeats} repeats of {arguments.num} maze demonstrations, {per_episode:.1f} turns each")
-    print(f"{processor()}; Python {platform.python_version()}")
+    print(f"{hardware()}; Python {platform.python_version()}")
     return 0 if statistics.median(turn_rates) >= TARGET_PER_S else 1
 
 

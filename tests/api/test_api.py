@@ -169,7 +169,7 @@ def test_a_users_question_may_take_twenty_turns_whatever_the_model():
 
 
 def test_an_image_cannot_be_smaller_than_one_visual_token():
-    with pytest.raises(InputError, match="max_pixels=100"):
+    with pytest.raises(InputError, match="max_pixels: expected at least 3136, the smallest image; got 100"):
         episode_config(OpenedPolicy(policy=ScriptedPolicy([ANSWER])), max_pixels=100)
 
 

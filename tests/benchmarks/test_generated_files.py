@@ -144,6 +144,13 @@ def test_large_mazes_and_held_out_styles_are_no_mazes_of_maze(tmp_path):
     }  # other mazes under one number: `compare` must not pair them
 
 
+def test_disturbed_mazes_are_to_train_on_and_of_no_benchmark(tmp_path):
+    folder = make_dataset(tmp_path, num=2, split="test", options={"styles": "disturbed"})
+    for name in ("maze", "maze-ood"):
+        with pytest.raises(InputError, match=rf"expected items of {name}; got none that can be used"):
+            load(name, folder)
+
+
 def test_one_shard_and_rows_as_json_are_read_too(tmp_path):
     folder = make_dataset(tmp_path / "mazes", num=3, split="test", options={})
     assert [one.id for one in load("maze", shard_path(folder, 0))[0]] == [f"maze/test/0/{row}" for row in range(3)]

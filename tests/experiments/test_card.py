@@ -68,7 +68,7 @@ def test_a_type_is_better_than_guessing_where_its_whole_interval_is(comparison):
 def test_the_page_tells_what_reinforcement_gained_question_by_question(comparison, tmp_path):
     run = tmp_path / "last"
     run.mkdir()
-    (run / "run.json").write_text(json.dumps({"config": {"seed": 7, "validation": {"temperature": 1.0}}}))
+    (run / "run.json").write_text(json.dumps({"config": {"seed": 7, "steps": 24, "validation": {"temperature": 1.0}}}))
     lines = [
         {"step": step, "rewards": {"a": reward, "b": reward + 0.5}, "scores": {"a": 0.0, "b": 1.0}}
         for step, reward in ((0, 0.5), (12, 0.75), (24, 1.25))
@@ -81,6 +81,13 @@ def test_the_page_tells_what_reinforcement_gained_question_by_question(compariso
         "Gained, question by question: +0.750 (+0.750 to +0.750)."
     ) in said
     assert (tmp_path / "nano-reward.png").exists() == ("(nano-reward.png)" in said)
+
+    (run / "validation.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines[:2]))
+    write_page([comparison], tmp_path / "unfinished.md", reinforced=run)
+    (run / "run.json").unlink()
+    write_page([comparison], tmp_path / "of-no-command.md", reinforced=run)
+    for page in ("unfinished.md", "of-no-command.md"):
+        assert "## Reinforcement" not in (tmp_path / page).read_text()
 
 
 def test_the_card_keeps_its_words_and_gets_a_new_table(comparison, tmp_path):

@@ -29,6 +29,7 @@ def test_some_pictures_stay_as_they_are_and_most_do_not():
 @pytest.mark.parametrize("seed", range(20))
 def test_black_and_white_can_be_told_apart_under_every_veil(monkeypatch, seed):
     monkeypatch.setattr("vilasr.tasks.maze.disturb.NOISE", 0.0)
+    monkeypatch.setattr("vilasr.tasks.maze.disturb.MAX_VEILS", 1)
     pixels = np.asarray(disturbed(HALVES, random.Random(seed)), dtype=int)
     across = np.abs(pixels[:, 47] - pixels[:, 48]).max(axis=1)  # the two columns where black meets white
     at_an_edge = across != np.median(across)  # of a veil that ends between the columns

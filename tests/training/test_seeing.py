@@ -258,6 +258,8 @@ def test_views_of_scenes_are_rendered_once_and_seen_again_in_a_mirror(tmp_path, 
     again = ScenePictures(tmp_path, 4, seed=0, processes=1, report=told.append)
     assert torch.equal(again.picture(0).patches, straight.patches)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == files
+    with pytest.raises(InputError, match=r"0000\.safetensors: expected views with .*'seed': '1'.* Remove .* anew"):
+        ScenePictures(tmp_path, 4, seed=1, processes=1, report=told.append)
 
 
 def test_number_embeddings_have_the_scale_asked_for_and_near_numbers_are_alike():

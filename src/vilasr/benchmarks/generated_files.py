@@ -24,6 +24,7 @@ from vilasr.integrations.fields import shown, words
 from vilasr.integrations.official import is_imported
 from vilasr.integrations.options import without_letters
 from vilasr.tasks import TASK_NAMES
+from vilasr.tasks.maze.disturb import DISTURBED
 from vilasr.tasks.maze.truth import truth_of
 from vilasr.types import AnswerType
 
@@ -150,7 +151,7 @@ def accept(generated: GeneratedBenchmark, sample: Sample) -> Sample:
         raise DataError(f"task: expected {generated.task}; got {shown(sample.task)}")
     known = sample.metadata
     if generated.task == "maze" and not any(_makes(part, known) for part in generated.parts):
-        found = {key: known.get(key) for key in ("question_type", "n", "heldout")}
+        found = {key: known.get(key) for key in ("question_type", "n", "style", "heldout")}
         raise DataError(f"kind: expected a maze that {generated.name} makes; got {shown(found)}")
     if generated.task == "maze":
         truth_of(sample)  # by which drawings are graded at the end
@@ -179,6 +180,7 @@ def _makes(part: Mapping[str, str], known: Mapping[str, Json]) -> bool:
         and isinstance(n, int)
         and low <= n <= high
         and known.get("heldout") is (part.get("styles") == "heldout")
+        and known.get("style") != DISTURBED
     )
 
 

@@ -152,10 +152,13 @@ def by_type(comparison: Comparison) -> list[str]:
 
 
 def _reward_by_step(run: Path, plot: Path) -> Iterator[str]:
-    """A section on the validation of a GRPO run; nothing where there was none."""
-    config = (read_json(run / "run.json") or {}).get("config", {})
-    curve = read_curve(run, seed=config.get("seed"))
-    if curve is None:
+    """A section on the validation of a GRPO run; nothing where there was none, or it has not ended."""
+    record = read_json(run / "run.json")
+    if record is None:
+        return
+    config = record["config"]
+    curve = read_curve(run, seed=config["seed"])
+    if curve is None or max(curve.reward) != config["steps"]:
         return
     yield "## Reinforcement"
     yield ""

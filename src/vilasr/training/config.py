@@ -122,10 +122,11 @@ class DataSection(Section):
 
 
 class OptimSection(Section):
-    """AdamW. The rate rises over `warmup` steps, then falls along a cosine to `final_lr` times the peak.
+    """AdamW, and Muon if wanted.
 
-    `warmup_share` says the same as a share of all steps. With `hidden_lr` the matrices between layers are trained by
-    Muon, at that rate. The vision tower trains at `vision_scale` times the rates.
+    The rate rises over `warmup` steps, then falls along a cosine to `final_lr` times the peak; `warmup_share` says the
+    same as a share of all steps. With `hidden_lr` the matrices between layers are trained by Muon, at that rate. The
+    vision tower trains at `vision_scale` times the rates.
     """
 
     lr: float = Field(default=1e-5, gt=0)

@@ -67,7 +67,7 @@ def metres(value: float) -> str:
 
 
 def centimetres(value: float) -> str:
-    """A length as it is thought of, rounded as `metres` does: whole numbers are easier to compare and to repeat.
+    """A length as it is thought of, with the digits that `metres` has: whole numbers are easier to compare and repeat.
 
     >>> centimetres(2.345), centimetres(0.345)
     ('230', '34')

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from vilasr.tasks.maze.style import MazeStyle
 
+DISTURBED = "disturbed"
+"""The name of the style of such a maze."""
 MAX_VEILS = 5
 NOISE = 14.0
 WEAKEST = 0.45
@@ -44,7 +46,7 @@ def disturbed(image: Image.Image, rng: random.Random) -> Image.Image:
 
 
 def _region(size: tuple[int, int], rng: random.Random) -> NDArray[np.bool_]:
-    """Bool [height, width]: a rectangle or an ellipse, from a tenth of the picture's sides to all of them."""
+    """Bool [height, width]: a rectangle or an ellipse, from 12 px to all of the picture."""
     mask = Image.new("1", size)
     left, top = (rng.uniform(-0.2, 0.9) * side for side in size)
     right, bottom = (start + rng.uniform(0.1, 1.0) ** 2 * side for start, side in zip((left, top), size, strict=True))

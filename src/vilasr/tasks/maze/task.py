@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vilasr.errors import InputError
 from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
 from vilasr.tasks.maze.demonstrate import demonstrate
-from vilasr.tasks.maze.disturb import disturbed, widened
+from vilasr.tasks.maze.disturb import DISTURBED, disturbed, widened
 from vilasr.tasks.maze.grade import grade_drawing
 from vilasr.tasks.maze.grid import ALGORITHMS, Maze, make_maze
 from vilasr.tasks.maze.paint import paint
@@ -75,8 +75,8 @@ class MazeTask:
         question = chosen.question if chosen.question != "mixed" else _mixed_question(rng)
         maze, algorithm, puzzle = _puzzle(question, chosen, rng)
         style = (heldout_style if chosen.styles == "heldout" else seen_style)(maze.n, rng)
-        if chosen.styles == "disturbed":
-            style = replace(widened(style, maze.n, rng), name="disturbed")
+        if chosen.styles == DISTURBED:
+            style = replace(widened(style, maze.n, rng), name=DISTURBED)
         truth = Truth(
             question_type=question,
             maze=maze,
@@ -91,7 +91,7 @@ class MazeTask:
         )
         shown = truth.path if puzzle.shown else ()
         image = paint(maze, style, start=puzzle.start, letters=puzzle.letters.items(), path=shown)
-        if chosen.styles == "disturbed":
+        if chosen.styles == DISTURBED:
             image = disturbed(image, rng)
         metadata = truth.to_metadata() | {"algorithm": algorithm, "style": style.name, "heldout": style.heldout}
         return Sample(
@@ -147,7 +147,7 @@ def read_options(pairs: tuple[tuple[str, str], ...]) -> MazeOptions:
     return MazeOptions(
         question=read.one_of("question", (*QUESTIONS, "mixed"), default.question),
         sizes=read.numbers("size", SIZES, default.sizes),
-        styles=read.one_of("styles", ("seen", "disturbed", "heldout"), default.styles),
+        styles=read.one_of("styles", ("seen", DISTURBED, "heldout"), default.styles),
         algorithm=read.one_of("algorithm", (*ALGORITHMS, "any"), default.algorithm),
         lengths=read.numbers("length", LENGTHS, default.lengths),
     )

@@ -1,7 +1,7 @@
 """Pictures for stage 0a, with what every visual token of them should know.
 
-Maze pictures are made as they are needed, thousands a second. Scenes are rendered, twenty views a second, so they are
-rendered once, several views of each, into OUT/scenes; files that are there already are not made again.
+Maze pictures are made as they are needed, thousands a second. Scenes are rendered, thirty views a second on a core, so
+they are rendered once, several views of each, into OUT/scenes; files that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from vilasr.errors import InvariantError
+from vilasr.errors import InputError, InvariantError
 from vilasr.policies.transformers.vision import Grid, patchify
 from vilasr.tasks import task_named
 from vilasr.tasks.maze.disturb import disturbed, widened
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 VIEW = (192, 192)
 """What the model sees of a square picture; other sizes are scaled to it."""
+VERSION = "1"
+"""Of the views: another one where other pictures or targets would be made."""
 VIEWS_PER_SCENE = 4
 SCENES_PER_FILE = 100
 CROWDED_SIZES = (4, 6)
@@ -102,7 +104,7 @@ class ScenePictures:
     are read when they are needed: the system keeps them, once for all processes, as far as memory goes.
 
     Raises:
-        MissingExtraError, InputError: nothing can draw, or the disk is full.
+        MissingExtraError, InputError: nothing can draw, or the disk is full; a file that is there was made otherwise.
     """
 
     def __init__(self, folder: Path, num: int, *, seed: int, processes: int, report: Callable[[int], None]) -> None:
@@ -111,6 +113,7 @@ class ScenePictures:
         self._targets: list[SeeingTargets] = []
         for path in files:
             with safe_open(path, "pt") as file:
+                _check_made_as(file, path, _made_as(seed))
                 pixels = file.get_slice("pixels")
                 tensors = {field.name: file.get_tensor(field.name) for field in fields(SeeingTargets)}
             for place in range(len(tensors["thing"])):
@@ -162,7 +165,22 @@ def _render_file(folder: Path, number: int, seed: int) -> None:
         field.name: getattr(join(targets), field.name).unflatten(0, (len(targets), -1))
         for field in fields(SeeingTargets)
     }
-    save_atomically(folder / f"{number:04d}.safetensors", {"pixels": torch.stack(pixels), **joined}, {})
+    save_atomically(folder / f"{number:04d}.safetensors", {"pixels": torch.stack(pixels), **joined}, _made_as(seed))
+
+
+def _made_as(seed: int) -> dict[str, str]:
+    """What a file of views says of itself."""
+    return {"version": VERSION, "seed": str(seed)}
+
+
+def _check_made_as(file: Any, path: Path, expected: dict[str, str]) -> None:
+    if (found := file.metadata()) != expected:
+        raise InputError(
+            str(path),
+            expected=f"views with {expected}",
+            got=f"views with {found}",
+            remedy=f"Remove {path.parent}: they are rendered anew.",
+        )
 
 
 def _dots(rng: random.Random) -> tuple[list[tuple[Point, str]], tuple[int, int, int]]:

@@ -242,6 +242,7 @@ def train_seeing(
 
 
 def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: Ranks, report: Report) -> None:
+    _shares(config, ranks)  # before minutes of rendering
     weights = [*vision.parameters(), *heads.parameters()]
     optimizer = seeing_optimizer(config, vision, heads)
     parts: dict[str, _Part] = {"vision": vision, "heads": heads, "optimizer": optimizer}
@@ -372,9 +373,13 @@ def _identity(config: SeeingConfig) -> str:
     return json.dumps(config.model_dump(exclude={"out", "threads", "save_every", "render_processes"}))
 
 
-def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None, ranks: Ranks) -> Iterator[_Seen]:
-    """Patches, grids and targets of this process's share of each step; images of one size lie together."""
-    num_scenes = round(config.batch_size * config.scene_share) if scenes is not None else 0
+def _shares(config: SeeingConfig, ranks: Ranks) -> tuple[int, int]:
+    """Mazes and scenes of a step.
+
+    Raises:
+        InputError: there is not one of each for every process.
+    """
+    num_scenes = round(config.batch_size * config.scene_share) if config.scene_views else 0
     num_mazes = config.batch_size - num_scenes
     if any(0 < num < ranks.num for num in (num_scenes, num_mazes)):
         raise InputError(
@@ -382,6 +387,12 @@ def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None
             expected=f"a maze and a scene for each of {ranks.num} processes",
             got=f"{num_mazes} and {num_scenes}",
         )
+    return num_mazes, num_scenes
+
+
+def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None, ranks: Ranks) -> Iterator[_Seen]:
+    """Patches, grids and targets of this process's share of each step; images of one size lie together."""
+    num_mazes, num_scenes = _shares(config, ranks)
     for step in count(first_step):
         mazes = range(step * num_mazes + ranks.rank, (step + 1) * num_mazes, ranks.num)
         pictures = [maze_picture(index, config.seed) for index in mazes]

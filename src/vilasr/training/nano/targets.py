@@ -50,8 +50,8 @@ class SeeingTargets:
         thing: int64 [T]: index in THINGS, len(THINGS) for floor and walls, UNKNOWN in a maze.
         color: int64 [T]: index in COLOR_NAMES; UNKNOWN where there is no thing.
         box_px: float32 [T, 4]: the thing's visible box; NaN where there is none.
-        lengths_cm: float32 [T, len(LENGTHS)]: NaN where there is no thing, or no length up to MAX_CM. The surface is
-            that under the only mark in the token, else that in its middle.
+        lengths_cm: float32 [T, len(LENGTHS)]: NaN below 1 cm and above MAX_CM; but for the surface also where there is
+            no thing. The surface is that under the only mark in the token, else that in its middle.
     """
 
     marks: Tensor
