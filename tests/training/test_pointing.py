@@ -75,6 +75,24 @@ def test_each_row_of_a_batch_has_its_own_first_image():
     assert [(row, key) for row, _, key in pairs(tap)] == [(0, 1), (0, 1), (1, 1), (1, 1)]
 
 
+def test_a_length_looks_at_the_things_that_it_is_of():
+    # 4 tokens of 32 px; the mug lies in token 1, the vase in token 2.
+    ids, mask = said(
+        CHAT, 4, "I see mug [40, 0, 56, 30], vase [0, 40, 20, 60]. It is 85 cm to the vase, 7 cm to the mug."
+    )
+    tap = READER.tap(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]), layer=2, num_heads=1)
+    lengths = {key: query for _, query, key in pairs(tap)[8:]}
+    assert {CHAT.text([ids[query + 1]]): key for key, query in lengths.items()} == {"85": 2, "7": 1}
+
+
+def test_a_length_that_the_policy_did_not_say_or_of_nothing_with_a_box_is_not_found():
+    ids, mask = said(CHAT, 4, "It is 85 cm to the vase.")
+    assert not pairs(READER.tap(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]), layer=2, num_heads=1))
+    ids, mask = said(CHAT, 4, "I see mug [40, 0, 56, 30]. It is 85 cm to the mug.")
+    mask = [int(bool(trained) and at < ids.index(CHAT.encode("85")[0])) for at, trained in enumerate(mask)]
+    assert len(pairs(READER.tap(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]), layer=2, num_heads=1))) == 4
+
+
 BOX = "cup [40, 0, 56, 30]"
 """On an image of 64 x 64: its inner half lies in the token at the upper right, number 1."""
 

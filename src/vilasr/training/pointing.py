@@ -4,16 +4,19 @@ Left to itself, a small model spends thousands of samples on coordinates that ar
 head happens to look at the visual token it speaks of. The token is known, so a few heads of one layer are told: the
 positions that predict the numbers of a point or of a box should attend to the visual tokens that hold it. Points count
 in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
-on the image that the sentence names. A pretrained model does not need this; its weight is zero by default.
+on the image that the sentence names; and a length is read off the boxes of the things that it is a length of. A
+pretrained model does not need this; its weight is zero by default.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
 
+from vilasr.training.measuring import measured
 from vilasr.training.taps import SpanTap
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ class PointReader:
             return found
 
         self._opens = where([text.endswith(" [") and '"' not in text for text in texts])
+        self._texts = texts
         self._comma = where([text == ", " for text in texts])
         self._names_image = where([text.endswith("mage ") for text in texts])
 
@@ -75,12 +79,20 @@ class PointReader:
         queries: list[int] = []
         targets: list[torch.Tensor] = []
         for row, places in enumerate(_images(batch, self._image_id)):
-            for start, numbers, place in self._found(batch.ids[row].cpu(), batch.loss_mask[row].cpu(), places):
+            ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
+            boxes: dict[int, torch.Tensor] = {}
+            for start, numbers, place in self._found(ids, loss_mask, places):
                 wanted = torch.zeros(length, dtype=torch.bool)
                 wanted[place.tokens(numbers, self._token_px)] = True
                 rows += [row] * len(numbers)
                 queries += range(start, start + 2 * len(numbers), 2)
                 targets += [wanted] * len(numbers)
+                if len(numbers) == _BOX:
+                    boxes[start] = wanted
+            for query, wanted in self._lengths(ids, loss_mask, boxes):
+                rows.append(row)
+                queries.append(query)
+                targets.append(wanted)
         return SpanTap(
             layer=layer,
             heads=slice(0, num_heads),
@@ -112,6 +124,23 @@ class PointReader:
                 image = int(number[names[-1] + 1]) if names else len(shown) == 1
                 if 1 <= image <= len(shown):
                     yield start, numbers, shown[image - 1]
+
+    def _lengths(
+        self, ids: torch.Tensor, loss_mask: torch.Tensor, boxes: dict[int, torch.Tensor]
+    ) -> Iterator[tuple[int, torch.Tensor]]:
+        """(what predicts it, visual tokens) of each length that is said of things with `boxes`, by their brackets."""
+        if not boxes:
+            return
+        said = [
+            self._texts[token] if is_said else "\n"
+            for token, is_said in zip(ids.tolist(), loss_mask.tolist(), strict=True)
+        ]
+        ends = list(accumulate(map(len, said)))
+        starts = {end - len(text): at for at, (text, end) in enumerate(zip(said, ends, strict=True)) if text}
+        by_bracket = {ends[start] - 1: wanted for start, wanted in boxes.items()}
+        for number, of_things in measured("".join(said), sorted(by_bracket)):
+            if number in starts:
+                yield starts[number] - 1, torch.stack([by_bracket[box] for box in of_things]).any(0)
 
 
 def _images(batch: Batch, image_id: int) -> list[list[_Place]]:

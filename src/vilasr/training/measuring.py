@@ -1,0 +1,64 @@
+"""Of which things a length is that is said: those its clause names, at the boxes that were said of them before."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from vilasr.tasks.scenes.catalogue import CLASSES
+from vilasr.tasks.scenes.colors import COLORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    Thing = tuple[str, str]  # ("red", "mug"); ("", "mug") where no colour is said; ("", "B") for what has a letter
+
+_CLASSES = "|".join(sorted(CLASSES, key=len, reverse=True))
+_NAMED = re.compile(rf"\b(?:({'|'.join(COLORS)}) )?({_CLASSES})\b|\b([A-Z])(?= (?:[0-9]|\[))")
+_CALLED = re.compile(r"\b([A-Z]) is the\b")
+_LENGTH = re.compile(r"\b([0-9]{1,3}) cm\b")
+_CLAUSE = re.compile(r"[,;:\n]|\.(?![0-9])|\band\b")
+_SENTENCE = re.compile(r"\n|\.(?![0-9])")
+
+
+def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """For each length in `text`, such as "85 cm", where its number begins, and which of `boxes` it is a length of.
+
+    `boxes` are the places of their opening brackets in `text`, in order; the thing that a box is of is named before it.
+    A length is of what its own clause names; of what its sentence names, where the clause names nothing; and of all
+    that has a box, where neither does ("Its middle is 360 cm away"). Of a thing with several boxes the last one counts.
+
+    >>> text = "I see vase [1, 2, 3, 4], mug [5, 6, 7, 8]. It is 85 cm to the mug."
+    >>> list(measured(text, [11, 29])), text.index("85")
+    ([(49, [29])], 49)
+    """
+    things = [(thing, box) for box in boxes for thing in _things_before(text, box)]
+    for length in _LENGTH.finditer(text):
+        known = {thing: box for thing, box in things if box < length.start()}
+        names = _named(_around(text, length.start(), _CLAUSE)) or _named(_around(text, length.start(), _SENTENCE))
+        found = [box for name in names for box in _meant(name, known)] if names else list(known.values())
+        if found:
+            yield length.start(1), sorted(set(found))
+
+
+def _things_before(text: str, box: int) -> list[Thing]:
+    """What the box at `box` is called: "mug", and in "A is the mug at [" also "A"."""
+    before = text[text.rfind("]", 0, box) + 1 : box + 1]
+    return _named(before)[-1:] + [("", letter) for letter in _CALLED.findall(before)]
+
+
+def _named(text: str) -> list[Thing]:
+    return [(found[1] or "", found[2] or found[3]) for found in _NAMED.finditer(text)]
+
+
+def _around(text: str, place: int, borders: re.Pattern[str]) -> str:
+    """The stretch of `text` round `place` that has no border in it."""
+    starts = [border.end() for border in borders.finditer(text, 0, place)]
+    end = borders.search(text, place)
+    return text[starts[-1] if starts else 0 : end.start() if end else len(text)]
+
+
+def _meant(name: Thing, known: dict[Thing, int]) -> list[int]:
+    """Boxes of things of that class, and of that colour where both are said."""
+    color, kind = name
+    return [box for (other, same), box in known.items() if same == kind and (color == other or not (color and other))]
