@@ -54,14 +54,16 @@ def same(left, right):
 
 def test_a_run_raises_its_reward_and_leaves_a_model_metrics_and_plots(nano_folder, tmp_path):
     optim = OptimSection(lr=2e-2, final_lr=1.0)
-    config = grpo_config(nano_folder, tmp_path / "run", steps=15, num_siblings=8, optim=optim, save_every=20)
+    config = grpo_config(nano_folder, tmp_path / "run", steps=16, num_siblings=8, optim=optim, save_every=20)
     model = train_grpo(config, reward=loud)
     metrics = log(config)
-    assert [line["step"] for line in metrics] == list(range(15))
+    assert [line["step"] for line in metrics] == list(range(16))
     assert metrics[0]["reward"] < 0.6
-    assert metrics[-1]["reward"] > 0.8
-    assert all(line["logprob_difference"] < 1e-4 for line in metrics)
-    assert all(line["logprob_error"] < 1e-4 for line in metrics)
+    assert sum(line["reward"] for line in metrics[-4:]) / 4 > 0.75
+    learned = [line for line in metrics if line["updates"]]  # when all is learned, attempts may be alike
+    assert len(learned) >= 8
+    assert all(line["logprob_difference"] < 1e-4 for line in learned)
+    assert all(line["logprob_error"] < 1e-4 for line in learned)
     first = metrics[0]
     assert first["entropy"] == pytest.approx(
         math.log(load_model(nano_folder).model.config.text_config.vocab_size), rel=0.1
