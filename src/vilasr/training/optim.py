@@ -68,8 +68,9 @@ def make_optimizer(model: Any, optim: OptimSection) -> torch.optim.Optimizer:
         if not parameter.requires_grad:
             continue
         is_matrix, in_vision = parameter.ndim >= 2, part_of(name) == "vision"
-        with_muon = optim.hidden_lr is not None and is_inner(name, parameter)
-        peak = (optim.hidden_lr if with_muon else None) or optim.lr
+        hidden_lr = optim.hidden_lr if is_inner(name, parameter) else None
+        peak = optim.lr if hidden_lr is None else hidden_lr
+        with_muon = hidden_lr is not None
         group = {
             "params": [],
             "initial_lr": peak * (optim.vision_scale if in_vision else 1.0),

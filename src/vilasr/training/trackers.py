@@ -24,13 +24,11 @@ logger = logging.getLogger(__name__)
 
 
 class Tracker(Protocol):
-    """Is told what is written into metrics.jsonl; names itself in warnings."""
+    """Is told what is written into metrics.jsonl; its text names it in warnings."""
 
     def write(self, step: int, values: Mapping[str, float]) -> None: ...
 
     def close(self) -> None: ...
-
-    def __str__(self) -> str: ...
 
 
 class TensorBoard:
@@ -111,9 +109,6 @@ class Trackers:
 
     def __init__(self, trackers: Sequence[Tracker]) -> None:
         self._working = list(trackers)
-
-    def __str__(self) -> str:
-        return ", ".join(map(str, self._working))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         for tracker in list(self._working):

@@ -242,7 +242,7 @@ def train_seeing(
 
 
 def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: Ranks, report: Report) -> None:
-    _shares(config, ranks)  # before minutes of rendering
+    shares = _shares(config, ranks)  # before minutes of rendering
     weights = [*vision.parameters(), *heads.parameters()]
     optimizer = seeing_optimizer(config, vision, heads)
     parts: dict[str, _Part] = {"vision": vision, "heads": heads, "optimizer": optimizer}
@@ -256,7 +256,7 @@ def _train(config: SeeingConfig, vision: nn.Module, heads: SeeingHeads, ranks: R
         closing(MetricsLog(config.out / "metrics.jsonl", first_step=first_step))
         if ranks.is_first
         else nullcontext() as log,
-        closing(prefetched(_batches(config, first_step, scenes, ranks), ahead=2)) as batches,
+        closing(prefetched(_batches(config, first_step, shares, scenes, ranks), ahead=2)) as batches,
     ):
         for step in range(first_step, config.steps):
             set_rate(optimizer, rate(step))
@@ -390,9 +390,12 @@ def _shares(config: SeeingConfig, ranks: Ranks) -> tuple[int, int]:
     return num_mazes, num_scenes
 
 
-def _batches(config: SeeingConfig, first_step: int, scenes: ScenePictures | None, ranks: Ranks) -> Iterator[_Seen]:
-    """Patches, grids and targets of this process's share of each step; images of one size lie together."""
-    num_mazes, num_scenes = _shares(config, ranks)
+def _batches(
+    config: SeeingConfig, first_step: int, shares: tuple[int, int], scenes: ScenePictures | None, ranks: Ranks
+) -> Iterator[_Seen]:
+    """Patches, grids and targets of this process's part of each step, of which `shares` are mazes and scenes; images of
+    one size lie together."""
+    num_mazes, num_scenes = shares
     for step in count(first_step):
         mazes = range(step * num_mazes + ranks.rank, (step + 1) * num_mazes, ranks.num)
         pictures = [maze_picture(index, config.seed) for index in mazes]
