@@ -22,8 +22,8 @@ CHAIN = {"1-point": "sft", "2-draw": "sft", "3-all": "sft", "4-reflect": "reject
 NUM_PROCESSES = 2
 """Of seeing and fine-tuning: two of one thread are faster than one of two."""
 DATASETS = {
-    "multiview": ("--num", "2500", "--family-option", "size=192"),
-    "video": ("--num", "2000", "--family-option", "size=192", "--family-option", "frames=16"),
+    "multiview": ("--num", "1500", "--family-option", "size=192"),
+    "video": ("--num", "1200", "--family-option", "size=192", "--family-option", "frames=16"),
 }
 """Made before FIRST_WITH_DATASETS: their pictures take longer to render than to learn from."""
 FIRST_WITH_DATASETS = "3-all"
