@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Thing = tuple[str, str]  # ("red", "mug"); ("", "mug") where no colour is said; ("", "B") for what has a letter
 
 _CLASSES = "|".join(sorted(CLASSES, key=len, reverse=True))
-_NAMED = re.compile(rf"\b(?:({'|'.join(COLORS)}) )?({_CLASSES})\b|\b([A-Z])(?= (?:[0-9]|\[))")
+_NAMED = re.compile(rf"\b(?:({'|'.join(COLORS)}) )?({_CLASSES})\b|\b([A-Z])(?= (?:[0-9]|\[))|(?<=cm at )([A-Z])\b")
 _CALLED = re.compile(r"\b([A-Z]) is the\b")
 _LENGTH = re.compile(r"\b([0-9]{1,3}) cm\b")
 _CLAUSE = re.compile(r"[,;:\n]|\.(?![0-9])|\band\b")
@@ -27,13 +27,18 @@ def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]
     `boxes` are the places of their opening brackets in `text`, in order; the thing that a box is of is named before it.
     A length is of what its own clause names; of what its sentence names, where the clause names nothing; and of all
     that has a box, where neither does ("Its middle is 360 cm away"). Of a thing with several boxes the last one counts.
+    A length that was said before is left out: it is not read but copied.
 
     >>> text = "I see vase [1, 2, 3, 4], mug [5, 6, 7, 8]. It is 85 cm to the mug."
     >>> list(measured(text, [11, 29])), text.index("85")
     ([(49, [29])], 49)
     """
     things = [(thing, box) for box in boxes for thing in _things_before(text, box)]
+    said = set()
     for length in _LENGTH.finditer(text):
+        if length[1] in said:
+            continue  # copied, as "The least is 85 cm"
+        said.add(length[1])
         known = {thing: box for thing, box in things if box < length.start()}
         names = _named(_around(text, length.start(), _CLAUSE)) or _named(_around(text, length.start(), _SENTENCE))
         found = [box for name in names for box in _meant(name, known)] if names else list(known.values())
@@ -48,7 +53,7 @@ def _things_before(text: str, box: int) -> list[Thing]:
 
 
 def _named(text: str) -> list[Thing]:
-    return [(found[1] or "", found[2] or found[3]) for found in _NAMED.finditer(text)]
+    return [(found[1] or "", found[2] or found[3] or found[4]) for found in _NAMED.finditer(text)]
 
 
 def _around(text: str, place: int, borders: re.Pattern[str]) -> str:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter, ordered
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import centimetres
+from vilasr.tasks.asking.words import joined
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.scenes.world import FLOOR
 from vilasr.tasks.static.cameras import low_camera
 from vilasr.tasks.static.changes import put_under, resized, swapped
-from vilasr.tasks.static.question import Question, by_lot, less, shorter
+from vilasr.tasks.static.question import Question, by_lot, least, measures, shorter
 from vilasr.types import Line
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def _nearer_object(look: Look, things: Sequence[SceneObject], text: str) -> Ques
     words = look.phrases[one.name], look.phrases[other.name]
     to = look.phrases[third.name]
     gaps = distance(one.box, third.box), distance(other.box, third.box)
-    apart = [centimetres(gap) for gap in gaps]
+    whose = [f"to the {word}" for word in words]
+    apart = measures(gaps, whose)
     lines = tuple(
         PlannedMark(
             mark=Line(image_index=1, start_px=look.middle_px(third), end_px=look.middle_px(thing), label=str(number))
@@ -99,8 +100,8 @@ def _nearer_object(look: Look, things: Sequence[SceneObject], text: str) -> Ques
         for number, thing in enumerate((one, other), 1)
     )
     says = (
-        f"From the {to} it is {apart[0]} cm to the {words[0]}, {apart[1]} cm to the {words[1]}.",
-        f"The {words[0]} is {apart[0]} cm from the {to}, the {words[1]} {apart[1]} cm.",
+        f"From the {to} it is {apart[0]}, {apart[1]}.",
+        f"Measured from the {to}: {joined(apart)}.",
     )
     return Question(
         look=look,
@@ -109,7 +110,7 @@ def _nearer_object(look: Look, things: Sequence[SceneObject], text: str) -> Ques
         answer=shorter(gaps),
         plan=Plan(
             steps=(look.boxes((one, other, third)), Step(says=says, marks=lines)),
-            concludes=less(gaps, words, "nearer"),
+            concludes=(f"{least(gaps, whose)}.",),
         ),
         truth={"objects": look.facts(things), "value": list(gaps)},
     )
@@ -140,8 +141,8 @@ def _size(look: Look, name: str, other_name: str, text: str) -> Question:
     one, other = look.scene.named(name), look.scene.named(other_name)
     words = look.phrases[one.name], look.phrases[other.name]
     sides = one.box.longest, other.box.longest
-    said = f"The {words[0]} measures about {centimetres(sides[0])} cm, the {words[1]} {centimetres(sides[1])} cm."
-    larger = words[sides[1] > sides[0]]
+    long = measures(sides, [f"for the {word}" for word in words])
+    most = f"The most is {long[sides[1] > sides[0]]}."
     return Question(
         look=look,
         text=text,
@@ -149,7 +150,7 @@ def _size(look: Look, name: str, other_name: str, text: str) -> Question:
         answer=letter(int(sides[1] > sides[0])),
         plan=Plan(
             steps=(look.boxes((one, other)),),
-            concludes=(f"{said} The {larger} is larger.", f"{said} So the {larger} has the longer side."),
+            concludes=(f"It is about {joined(long)}. {most}", f"The longest sides are {joined(long)}. {most}"),
         ),
         truth={"objects": look.facts((one, other)), "value": list(sides)},
     )

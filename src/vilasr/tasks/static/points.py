@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import centimetres
 from vilasr.tasks.static.dots import DOT_COLORS, box_around, dot_radius, place_for_dot
-from vilasr.tasks.static.question import Question
+from vilasr.tasks.static.question import Question, least, measures
 
 if TYPE_CHECKING:
     import random
@@ -102,7 +101,8 @@ def _nearest_point(look: Look, points: Sequence[Point], depths: Sequence[float],
         for point, name in zip(points, LETTERS, strict=True)
     )
     found = ", ".join(f"{name} {{{number}}}" for number, name in enumerate(LETTERS))
-    far = ", ".join(f"{name} {centimetres(depth)} cm" for name, depth in zip(LETTERS, depths, strict=True))
+    at = [f"at {name}" for name in LETTERS]
+    far = ", ".join(measures(depths, at))
     return Question(
         look=look,
         text=text,
@@ -110,7 +110,7 @@ def _nearest_point(look: Look, points: Sequence[Point], depths: Sequence[float],
         answer=answer,
         plan=Plan(
             steps=(Step(says=(f"{found}.", f"The points are {found}."), marks=marks),),
-            concludes=(f"{far}: {answer} is nearest.", f"The depths are about {far}. That of {answer} is the least."),
+            concludes=(f"It is {far}. {least(depths, at)}.", f"The depths are about {far}. {least(depths, at)}."),
         ),
         truth={"points_px": [list(point) for point in points], "value": depths},
         dots=tuple((point, name) for point, name in zip(points, LETTERS, strict=True)),

@@ -65,11 +65,11 @@ def shorter(lengths: tuple[float, float]) -> str:
     return letter(int(lengths[1] < lengths[0]))
 
 
-def less(lengths: tuple[float, float], words: tuple[str, str], more: str) -> tuple[str, ...]:
-    """Ways to conclude which of two things has the shorter length."""
-    first = lengths[0] < lengths[1]
-    near, far = sorted(lengths)
-    return (
-        f"The {words[0] if first else words[1]} is {more}.",
-        f"{centimetres(near)} is less than {centimetres(far)}, so it is the {words[0] if first else words[1]}.",
-    )
+def measures(lengths: Sequence[float], whose: Sequence[str]) -> list[str]:
+    """ "85 cm to the mug" for a length in m and whose it is, "to the mug"."""
+    return [f"{centimetres(length)} cm {of}" for length, of in zip(lengths, whose, strict=True)]
+
+
+def least(lengths: Sequence[float], whose: Sequence[str]) -> str:
+    """What follows from `measures` that were said: their least, word for word, so that a reader finds it among them."""
+    return f"The least is {measures(lengths, whose)[lengths.index(min(lengths))]}"

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import ordered
 from vilasr.tasks.asking.plan import Plan
-from vilasr.tasks.asking.words import centimetres, joined
+from vilasr.tasks.asking.words import joined
 from vilasr.tasks.scenes.geometry import stand_apart
 from vilasr.tasks.scenes.sight import can_be_sided
 from vilasr.tasks.static.cameras import opposite_camera
-from vilasr.tasks.static.question import Question, by_lot, less, shorter
+from vilasr.tasks.static.question import Question, by_lot, least, measures, shorter
 
 if TYPE_CHECKING:
     import random
@@ -111,10 +111,9 @@ def _front_behind(look: Look, one: SceneObject, other: SceneObject, text: str) -
     near, far = look.depth(one), look.depth(other)
     place = "in front" if near < far else "behind"
     options, answer = ordered(place, ("in front", "behind"))
-    says = (
-        f"The {one_is} is about {centimetres(near)} cm away, the {other_is} {centimetres(far)} cm.",
-        f"Along the view it is {centimetres(near)} cm to the {one_is} and {centimetres(far)} cm to the {other_is}.",
-    )
+    whose = f"to the {one_is}", f"to the {other_is}"
+    away = joined(measures((near, far), whose))
+    says = (f"Along the view it is about {away}.", f"The depths are about {away}.")
     return Question(
         look=look,
         text=text,
@@ -122,10 +121,7 @@ def _front_behind(look: Look, one: SceneObject, other: SceneObject, text: str) -
         answer=answer,
         plan=Plan(
             steps=(look.boxes((one, other)), look.line(one, other, "1", says)),
-            concludes=(
-                f"The {one_is} is {place}{' of the' if near < far else ' the'} {other_is}.",
-                f"{centimetres(near)} is {'less' if near < far else 'more'} than {centimetres(far)}, so it is {place}.",
-            ),
+            concludes=(f"{least((near, far), whose)}, so the {one_is} is {place}.",),
         ),
         truth={"objects": look.facts((one, other)), "value": [near, far]},
     )
@@ -144,8 +140,8 @@ def nearer_camera(stage: Stage, rng: random.Random) -> Question | None:
 def _nearer_camera(look: Look, one: SceneObject, other: SceneObject, text: str) -> Question:
     reaches = look.range(one), look.range(other)
     words = look.phrases[one.name], look.phrases[other.name]
-    far = [f"{centimetres(reach)} cm to the {name}" for reach, name in zip(reaches, words, strict=True)]
-    says = (f"It is about {joined(far)}.",)
+    whose = [f"to the {name}" for name in words]
+    says = (f"It is about {joined(measures(reaches, whose))}.",)
     return Question(
         look=look,
         text=text,
@@ -153,7 +149,7 @@ def _nearer_camera(look: Look, one: SceneObject, other: SceneObject, text: str) 
         answer=shorter(reaches),
         plan=Plan(
             steps=(look.boxes((one, other)), look.line(one, other, "1", says)),
-            concludes=less(reaches, words, "nearer"),
+            concludes=(f"{least(reaches, whose)}.",),
         ),
         truth={"objects": look.facts((one, other)), "value": list(reaches)},
     )
