@@ -102,7 +102,7 @@ def _nearest_point(look: Look, points: Sequence[Point], depths: Sequence[float],
     )
     found = ", ".join(f"{name} {{{number}}}" for number, name in enumerate(LETTERS))
     at = [f"at {name}" for name in LETTERS]
-    far = ", ".join(measures(depths, at))
+    far = "; ".join(measures(depths, at))  # no comma, which would be one token with the letter
     return Question(
         look=look,
         text=text,
