@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+import re
 from functools import cache
 
 import numpy as np
@@ -143,6 +145,18 @@ def test_plans_mark_what_the_question_names(question):
     else:
         assert labels == [each["phrase"] for each in sample.metadata["objects"]]
         assert all(f"the {label}" in sample.question for label in labels)
+
+
+@pytest.mark.parametrize("question", ["front_behind", "nearer_camera", "nearer_object", "nearest_point", "size"])
+def test_lengths_are_compared_by_saying_again_the_least_or_the_most_of_them(question):
+    for index in range(3):
+        plan = plan_of(made(question, index))
+        for told, concluded in itertools.product(plan.steps[-1].says, plan.concludes):
+            before, which, again = re.split(r"The (least|most) is ", f"{told} {concluded}")
+            said_cm = [int(length) for length in re.findall(r"([0-9]+) cm", before)]
+            length = re.match(r"([0-9]+) cm [^.,]+", again)
+            assert length[0] in before
+            assert int(length[1]) == {"least": min, "most": max}[which](said_cm)
 
 
 def test_the_dot_is_in_the_picture_where_the_metadata_says():

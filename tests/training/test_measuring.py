@@ -35,6 +35,10 @@ def told(text):
             [("2", ["book", "clock"]), ("38", ["cube"])],
         ),
         ("A [1, 2, 3, 4], B [5, 6, 7, 8].\nA 320 cm, B 90 cm: B is nearest.", [("320", ["A"]), ("90", ["B"])]),
+        (
+            "A [1, 2, 3, 4], B [5, 6, 7, 8].\nIt is 320 cm at A; 90 cm at B. The least is 90 cm at B.",
+            [("320", ["A"]), ("90", ["B"])],
+        ),
         ("A is the mug at [1, 2, 3, 4].\nA 320 cm, C 90 cm: A is nearest.", [("320", ["mug"])]),
         ("I see candle [1, 2, 3, 4].\nIts middle is about 360 cm away, 3.6 m.", [("360", ["candle"])]),
         ("I see cup [1, 2, 3, 4], bowl [5, 6, 7, 8].\nThe gap is about 34 cm: 0.34 m.", [("34", ["bowl"])]),
