@@ -75,6 +75,16 @@ def centimetres(value: float) -> str:
     return str(round(100 * float(metres(value))))
 
 
+def measures(lengths: Sequence[float], whose: Sequence[str]) -> list[str]:
+    """ "85 cm to the mug" for each length in m and whose it is, "to the mug"."""
+    return [f"{centimetres(length)} cm {of}" for length, of in zip(lengths, whose, strict=True)]
+
+
+def least(lengths: Sequence[float], whose: Sequence[str]) -> str:
+    """What follows from `measures` that were said: their least, word for word, so that a reader finds it among them."""
+    return f"The least is {measures(lengths, whose)[lengths.index(min(lengths))]}"
+
+
 def sentence(text: str) -> str:
     """With a capital letter at its start."""
     return text[:1].upper() + text[1:]

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter, ordered
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import joined
+from vilasr.tasks.asking.words import joined, least, measures
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.scenes.world import FLOOR
 from vilasr.tasks.static.cameras import low_camera
 from vilasr.tasks.static.changes import put_under, resized, swapped
-from vilasr.tasks.static.question import Question, by_lot, least, measures, shorter
+from vilasr.tasks.static.question import Question, by_lot, shorter
 from vilasr.types import Line
 
 if TYPE_CHECKING:

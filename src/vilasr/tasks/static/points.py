@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
+from vilasr.tasks.asking.words import least, measures
 from vilasr.tasks.static.dots import DOT_COLORS, box_around, dot_radius, place_for_dot
-from vilasr.tasks.static.question import Question, least, measures
+from vilasr.tasks.static.question import Question
 
 if TYPE_CHECKING:
     import random

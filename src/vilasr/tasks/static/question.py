@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
-from vilasr.tasks.asking.words import centimetres
 from vilasr.types import AnswerType
 
 if TYPE_CHECKING:
@@ -63,13 +62,3 @@ def by_lot(worlds: Sequence[Question], rng: random.Random) -> Question:
 def shorter(lengths: tuple[float, float]) -> str:
     """The letter of the shorter of two lengths."""
     return letter(int(lengths[1] < lengths[0]))
-
-
-def measures(lengths: Sequence[float], whose: Sequence[str]) -> list[str]:
-    """ "85 cm to the mug" for a length in m and whose it is, "to the mug"."""
-    return [f"{centimetres(length)} cm {of}" for length, of in zip(lengths, whose, strict=True)]
-
-
-def least(lengths: Sequence[float], whose: Sequence[str]) -> str:
-    """What follows from `measures` that were said: their least, word for word, so that a reader finds it among them."""
-    return f"The least is {measures(lengths, whose)[lengths.index(min(lengths))]}"

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import ordered
 from vilasr.tasks.asking.plan import Plan
-from vilasr.tasks.asking.words import joined
+from vilasr.tasks.asking.words import joined, least, measures
 from vilasr.tasks.scenes.geometry import stand_apart
 from vilasr.tasks.scenes.sight import can_be_sided
 from vilasr.tasks.static.cameras import opposite_camera
-from vilasr.tasks.static.question import Question, by_lot, least, measures, shorter
+from vilasr.tasks.static.question import Question, by_lot, shorter
 
 if TYPE_CHECKING:
     import random

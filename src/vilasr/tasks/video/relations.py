@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import shuffled
 from vilasr.tasks.asking.plan import Plan
-from vilasr.tasks.asking.words import centimetres, listed
+from vilasr.tasks.asking.words import joined, least, listed, measures
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.video.asked import Asked
 from vilasr.tasks.video.bearings import bearing, left_or_right, left_right_or_back, quadrant
@@ -116,7 +116,8 @@ def _nearest_question(
         return None
     options, answer = shuffled(phrases[winner], [phrases[name] for name in names[1:] if name != winner], rng)
     by_option = {phrases[name]: gaps[anchor.name, name] for name in names[1:]}
-    said = ", ".join(f"{option} {centimetres(by_option[option])} cm" for option in options)
+    lengths, whose = [by_option[option] for option in options], [f"to the {option}" for option in options]
+    said = joined(measures(lengths, whose))
     return Asked(
         text=rng.choice(_NEAREST_TEXTS).format(anchor=phrases[anchor.name], things=listed(options)),
         options=options,
@@ -124,12 +125,12 @@ def _nearest_question(
         plan=Plan(
             steps=tuple(steps),
             concludes=(
-                f"From the {phrases[anchor.name]}: {said}. The {phrases[winner]} is nearest.",
-                f"Gaps to the {phrases[anchor.name]}: {said}. The least is that of the {phrases[winner]}.",
+                f"From the {phrases[anchor.name]} it is {said}. {least(lengths, whose)}.",
+                f"Measured from the {phrases[anchor.name]}: {said}. {least(lengths, whose)}.",
             ),
         ),
         names=tuple(names),
-        truth={"gaps": [round(by_option[option], 4) for option in options]},
+        truth={"gaps": [round(length, 4) for length in lengths]},
     )
 
 
