@@ -22,6 +22,7 @@ LIGHT = [
     ("maze", {"question": "mixed", "size": "3-8", "styles": "heldout"}),
     ("maze", {"size": "3-8", "styles": "disturbed"}),
     ("marks", {}),
+    ("lengths", {}),
 ]
 """Thousands of these a second; scenes take a hundred times as long and need a way to draw, so fewer are looked at here
 and ten thousand by benchmarks_perf/check_samples.py."""

@@ -16,7 +16,7 @@ __all__ = [
     "task_named",
 ]
 
-TASK_NAMES = ("maze", "marks", "static", "video", "multiview")
+TASK_NAMES = ("maze", "marks", "lengths", "static", "video", "multiview")
 
 
 def task_named(name: str) -> Task:
@@ -34,6 +34,10 @@ def task_named(name: str) -> Task:
             from vilasr.tasks.marks import MarksTask
 
             return MarksTask()
+        case "lengths":
+            from vilasr.tasks.lengths import LengthsTask
+
+            return LengthsTask()
         case "static":
             from vilasr.tasks.static import StaticTask
 

@@ -75,7 +75,7 @@ def demonstrate_plan(
     answer = sample.answer or ""
     if not drawing:
         said = [_thought(step, step.marks, rng, frame) for step in plan.steps]
-        return (DemoTurn(thought=" ".join([*said, _concluded(plan, sample, rng)]), answer=answer),)
+        return (DemoTurn(thought=" ".join([*said, concluded(rng.choice(plan.concludes), sample)]), answer=answer),)
     size = _size_of(sample)
     gallery = _Gallery(sample)
     wrong_step = rng.randrange(len(plan.steps)) if mistake else -1
@@ -91,7 +91,7 @@ def demonstrate_plan(
         else:
             actions = gallery.draw(step.marks)
             turns.append(DemoTurn(thought=_thought(step, step.marks, rng, frame), actions=actions))
-    return (*turns, DemoTurn(thought=_concluded(plan, sample, rng), answer=answer))
+    return (*turns, DemoTurn(thought=concluded(rng.choice(plan.concludes), sample), answer=answer))
 
 
 class _Gallery:
@@ -115,10 +115,9 @@ def _thought(step: Step, marks: Sequence[PlannedMark], rng: random.Random, frame
     return rng.choice(step.says).format(*(_numbers(each.mark, frame) for each in marks))
 
 
-def _concluded(plan: Plan, sample: Sample, rng: random.Random) -> str:
-    """What follows from the drawings and, of a choice, the option that says so beside its letter: a policy that has the
-    words need not find the letter in the answer itself."""
-    said = rng.choice(plan.concludes)
+def concluded(said: str, sample: Sample) -> str:
+    """`said` and, of a choice, the option that says so beside its letter: a policy that has the words need not find the
+    letter in the answer itself."""
     if not sample.options:
         return said
     chosen = {letter(place): option for place, option in enumerate(sample.options)}[sample.answer or ""]

@@ -85,6 +85,11 @@ def least(lengths: Sequence[float], whose: Sequence[str]) -> str:
     return f"The least is {measures(lengths, whose)[lengths.index(min(lengths))]}"
 
 
+def most(lengths: Sequence[float], whose: Sequence[str]) -> str:
+    """The same of the greatest."""
+    return f"The most is {measures(lengths, whose)[lengths.index(max(lengths))]}"
+
+
 def sentence(text: str) -> str:
     """With a capital letter at its start."""
     return text[:1].upper() + text[1:]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter, ordered
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import joined, least, measures
+from vilasr.tasks.asking.words import joined, least, measures, most
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.scenes.world import FLOOR
 from vilasr.tasks.static.cameras import low_camera
@@ -141,8 +141,8 @@ def _size(look: Look, name: str, other_name: str, text: str) -> Question:
     one, other = look.scene.named(name), look.scene.named(other_name)
     words = look.phrases[one.name], look.phrases[other.name]
     sides = one.box.longest, other.box.longest
-    long = measures(sides, [f"for the {word}" for word in words])
-    most = f"The most is {long[sides[1] > sides[0]]}."
+    whose = [f"for the {word}" for word in words]
+    long = joined(measures(sides, whose))
     return Question(
         look=look,
         text=text,
@@ -150,7 +150,10 @@ def _size(look: Look, name: str, other_name: str, text: str) -> Question:
         answer=letter(int(sides[1] > sides[0])),
         plan=Plan(
             steps=(look.boxes((one, other)),),
-            concludes=(f"It is about {joined(long)}. {most}", f"The longest sides are {joined(long)}. {most}"),
+            concludes=(
+                f"It is about {long}. {most(sides, whose)}.",
+                f"The longest sides are {long}. {most(sides, whose)}.",
+            ),
         ),
         truth={"objects": look.facts((one, other)), "value": list(sides)},
     )
