@@ -90,6 +90,14 @@ def test_view_writes_a_page_beside_the_file(rollout_file, capsys):
     assert "It looks like A." in page.read_text()
 
 
+def test_view_leaves_the_page_of_an_evaluation_alone(rollout_file, capsys):
+    for name in ("summary.json", "rollouts.html"):
+        (rollout_file.parent / name).write_text("as it was")
+    assert main(["view", str(rollout_file.parent)]) == 0
+    assert capsys.readouterr().out == f"{rollout_file.with_name('view.html')}\n"
+    assert rollout_file.with_suffix(".html").read_text() == "as it was"
+
+
 def test_view_takes_a_folder_and_a_place_for_the_page(rollout_file, tmp_path):
     assert main(["view", str(rollout_file.parent), "--out", str(tmp_path / "pages" / "one.html")]) == 0
     assert "It looks like A." in (tmp_path / "pages" / "one.html").read_text()

@@ -108,6 +108,7 @@ def test_what_was_measured_before_the_shipped_model_was_rebuilt_is_outdated(unit
     [
         ({"lr": 1, "keep": 2}, {"lr": 1, "keep": 3}, True),
         ({"lr": 1}, {"lr": 2}, False),
+        ({"validation": {"num": 80}}, {"validation": {"num": 100}}, False),
         ({"lr": 1}, {"lr": 1, "came_since": 0}, True),
         ({"data": {"tasks": [{"task": "maze"}]}}, {"data": {"tasks": [{"task": "marks"}]}}, False),
         ({"tasks": [1]}, {"tasks": [1, 2]}, False),

@@ -6,7 +6,6 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from vilasr.training.config import OptimSection
 from vilasr.training.grpo_config import EpisodeSection, GrpoConfig
 from vilasr.training.grpo_rewards import Earned
 from vilasr.training.metrics import read_metrics
@@ -21,7 +20,7 @@ def grpo_config(model, out, *, steps: int, **changes: Any) -> GrpoConfig:
         "max_tokens": 5,
         "concurrency": 16,
         "episode": EpisodeSection(strict=True),
-        "optim": OptimSection(lr=5e-3, final_lr=1.0),
+        "optim": {"lr": 5e-3, "weight_decay": 0.0, "final_lr": 1.0},
         "threads": 1,
         "matmul_attention": True,
         "save_every": 2,

@@ -18,7 +18,7 @@ from vilasr.policies.transformers import forward, load_model
 from vilasr.rollout import read_rollouts
 from vilasr.tasks import task_named
 from vilasr.training import grpo, grpo_update
-from vilasr.training.config import DataSection, LoraSection, OptimSection
+from vilasr.training.config import DataSection, LoraSection
 from vilasr.training.grpo import train_grpo
 from vilasr.training.grpo_config import GrpoValidationSection, LossSection
 from vilasr.training.grpo_prompts import held_out
@@ -53,7 +53,7 @@ def same(left, right):
 
 
 def test_a_run_raises_its_reward_and_leaves_a_model_metrics_and_plots(nano_folder, tmp_path):
-    optim = OptimSection(lr=2e-2, final_lr=1.0)
+    optim = {"lr": 2e-2, "weight_decay": 0.0, "final_lr": 1.0}
     config = grpo_config(nano_folder, tmp_path / "run", steps=16, num_siblings=8, optim=optim, save_every=20)
     model = train_grpo(config, reward=loud)
     metrics = log(config)
@@ -128,7 +128,7 @@ def test_the_engine_samples_with_the_adapters_that_were_learned(nano_folder, tmp
 def test_the_embedded_model_draws_and_trainer_and_sampler_agree_on_every_turn(tmp_path):
     maze = {"task": "maze", "options": {"question": "end", "size": "3", "length": "2-3"}}
     settings = {"prompts": {"tasks": [maze]}, "max_tokens": 128, "num_prompts": 1, "episode": {}}
-    config = grpo_config("nano", tmp_path, steps=1, optim=OptimSection(lr=1e-5), **settings)
+    config = grpo_config("nano", tmp_path, steps=1, optim={"lr": 1e-5, "weight_decay": 0.0}, **settings)
     train_grpo(config, reward=lambda rollout: Earned(total=rollout.sibling, correct=0, format=0))
     [line] = log(config)
     assert line["drawings"] >= 2

@@ -42,6 +42,8 @@ def test_the_defaults_are_the_papers():
     assert (config.reward.drawing, config.reward.length_penalty) == (0, 0)
     assert (config.temperature, config.num_siblings, config.max_tokens) == (1.0, 8, 1024)
     assert (config.optim.lr, config.optim.weight_decay) == (1e-6, 0.01)
+    part = config_with(optim={"warmup": 2}).optim
+    assert (part.lr, part.weight_decay, part.warmup) == (1e-6, 0.01, 2)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("**/grpo*.toml")), ids=lambda path: path.name)

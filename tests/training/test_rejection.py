@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,22 @@ def test_rows_of_a_dataset_are_questions_too(nano_folder, tmp_path, endpoint):
     reported = []
     train_rejection(config, report=lambda *values: reported.append(values))
     assert reported[-1][:3] == ("rollouts", 4, 4)
+
+
+def test_attempts_at_rows_that_were_others_then_are_refused(nano_folder, tmp_path, endpoint):
+    marks = task_named("marks")
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=1, num=3)
+    for seed in (1, 2):
+        rows = [replace(marks.generate("train", index, seed, {"num": "2"}), id=f"own/{index}") for index in range(3)]
+        write_dataset(tmp_path / f"{seed}", info, rows.__getitem__)
+    data = tmp_path / "data"
+    (tmp_path / "1").rename(data)
+    config = config_for(nano_folder, tmp_path / "run", endpoint=endpoint, prompts={"data": data})
+    train_rejection(config)
+    data.rename(tmp_path / "1")
+    (tmp_path / "2").rename(data)
+    with pytest.raises(InputError, match=rf"data\.{data}"):
+        train_rejection(config)
 
 
 def test_where_bad_rows_alone_are_left_nothing_is_opened_to_sample_them(nano_folder, tmp_path, endpoint, monkeypatch):

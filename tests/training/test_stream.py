@@ -282,14 +282,19 @@ def test_in_a_style_that_scales_first_sizes_may_have_been_rounded_to_other_patch
 
 def test_samples_that_models_are_evaluated_on_are_refused(nano, tmp_path):
     refusal = r'got .*the split "test", which is for evaluation alone\.'
-    test = replace(rollout_of(0), sample=replace(rollout_of(0).sample, id="maze/test/0/1"))
-    path = write_rollouts(tmp_path / "rollouts.jsonl", [rollout_of(1), test])
-    with pytest.raises(InputError, match=rf"{refusal} Sample rollouts on others: vilasr generate --split train"):
-        from_file(nano, path)
+    for name in ("maze/test/0/1", "maze-ood/test/0/1"):
+        test = replace(rollout_of(0), sample=replace(rollout_of(0).sample, id=name))
+        path = write_rollouts(tmp_path / f"{name.partition('/')[0]}.jsonl", [rollout_of(1), test])
+        with pytest.raises(InputError, match=f"got {name}, of the split .*, and vilasr rollout for rollouts on them"):
+            from_file(nano, path)
     info = DatasetInfo(name="marks", task="marks", version=1, split="test", seed=0, num=1)
-    write_dataset(tmp_path / "set", info, lambda index: task_named("marks").generate("test", 0, 0, {}))
+    marks = task_named("marks")
+    write_dataset(tmp_path / "set", info, lambda index: marks.generate("test", 0, 0, {}))
     with pytest.raises(InputError, match=rf"{refusal} Make others: vilasr generate marks --split train --out FOLDER"):
         opened(nano, TaskSource(dataset=tmp_path / "set"))
+    write_dataset(tmp_path / "posing", replace(info, split="train"), lambda index: marks.generate("test", 0, 0, {}))
+    with pytest.raises(InputError, match="got marks/test/0/0/1-5, of the split"):
+        opened(nano, TaskSource(dataset=tmp_path / "posing"))
 
 
 def test_a_file_without_rollouts_is_refused(nano, tmp_path):

@@ -26,7 +26,11 @@ def add_parser(subparsers: Any) -> None:
         description="Write a rollout file as one self-contained HTML page: turns, pictures, statuses, mistakes.",
     )
     parser.add_argument("path", metavar="FILE_OR_DIR", help=f"a rollout file, or a folder with {ROLLOUT_FILE}")
-    parser.add_argument("--out", metavar="FILE.html", help="the page (default: beside the rollouts, with .html)")
+    parser.add_argument(
+        "--out",
+        metavar="FILE.html",
+        help="the page (default: beside the rollouts; view.html in an eval folder)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
     source = find_rollouts(Path(args.path))
     header, rollouts = read_rollouts(source, on_bad_line=lambda error: say(f"left out: {error}"))
-    page = source.with_suffix(".html") if args.out is None else Path(args.out)
+    # The page that `vilasr eval` wrote is left alone.
+    beside = source.with_name("view.html") if (source.parent / "summary.json").exists() else source.with_suffix(".html")
+    page = beside if args.out is None else Path(args.out)
     check_own_file("--out", page, [source])
     with Progress(None, "rollouts") as progress:
         write_page(

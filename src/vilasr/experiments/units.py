@@ -231,13 +231,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def agrees(saved: Json, told: Json) -> bool:
     """Whether a saved config says what is told now.
 
-    Settings that do not decide the result do not count, and neither does one that only one of them knows: it came, or
-    went, with another version, which would not have made another run. Only options of tasks must be the very same.
+    Settings that do not decide the result do not count (validation does, as the page shows its curve), and neither does
+    one that only one of them knows: it came, or went, with another version, which would not have made another run. Only
+    options of tasks must be the very same.
     """
     from vilasr.training.resume import FREE  # not earlier: it comes with torch
 
     if isinstance(saved, dict) and isinstance(told, dict):
-        known = saved.keys() & told.keys() - FREE - {"workers", "concurrency", "keep_rollouts"}
+        known = saved.keys() & told.keys() - (FREE - {"validation"}) - {"workers", "concurrency", "keep_rollouts"}
         return all(saved[key] == told[key] if key == "options" else agrees(saved[key], told[key]) for key in known)
     if isinstance(saved, list) and isinstance(told, list):
         return len(saved) == len(told) and all(map(agrees, saved, told))

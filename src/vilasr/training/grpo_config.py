@@ -117,6 +117,13 @@ class LossSection(Section):
     correction: float | None = Field(default=None, gt=0)
 
 
+class GrpoOptimSection(OptimSection):
+    """What is not given is the paper's here too: a gentler rate than that of fine-tuning, and some decay."""
+
+    lr: float = Field(default=1e-6, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+
+
 class GrpoConfig(Section):
     """One run of group relative policy optimisation. How to: see the module.
 
@@ -156,7 +163,7 @@ class GrpoConfig(Section):
     episode: EpisodeSection = EpisodeSection()
     reward: RewardSection = RewardSection()
     loss: LossSection = LossSection()
-    optim: OptimSection = OptimSection(lr=1e-6, weight_decay=0.01)
+    optim: GrpoOptimSection = GrpoOptimSection()
     lora: LoraSection = LoraSection()
     validation: GrpoValidationSection = GrpoValidationSection()
     zero_variance: Literal["skip", "resample"] = "skip"

@@ -45,6 +45,7 @@ def read_rows(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
     info, read = read_dataset(folder, on_bad_row=lambda error: logger.warning("left out: %s", error))
     check_split(folder, info)
     rows = list(read)
+    check_samples(folder, rows)
     twice = [name for name, num in Counter(row.id for row in rows).items() if num > 1]
     if twice:
         raise InputError(str(folder), expected="an id of its own for each row", got=f"{twice[0]!r} twice")
@@ -60,6 +61,18 @@ def check_split(folder: Path, info: DatasetInfo) -> None:
             got='the split "test", which is for evaluation alone',
             remedy=f"Make others: vilasr generate {info.task} --split train --out FOLDER.",
         )
+
+
+def check_samples(path: Path, samples: Iterable[Sample]) -> None:
+    """Raises InputError where a file or folder, whatever it is called, has samples that models are evaluated on."""
+    for sample in samples:
+        if sample.task in TASK_NAMES and sample.id.split("/")[1:2] == ["test"]:  # maze-ood/test/0/7 is one of a maze
+            raise InputError(
+                str(path),
+                expected="samples to train on or to validate with",
+                got=f'{sample.id}, of the split "test", which is for evaluation alone',
+                remedy="Make others: vilasr generate --split train, and vilasr rollout for rollouts on them.",
+            )
 
 
 def content_of(sample: Sample) -> tuple[object, ...]:

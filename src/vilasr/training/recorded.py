@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from vilasr.env import is_rounded
 from vilasr.errors import InputError
 from vilasr.protocol import CoordinateFrame, Sizer
-from vilasr.tasks import TASK_NAMES
 from vilasr.training.samples import DroppedError
 from vilasr.types import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from vilasr.env import EpisodeConfig
@@ -35,18 +33,6 @@ def check_protocol(path: Path, header: Header, config: EpisodeConfig) -> None:
             got=header.protocol,
             remedy=f"Give protocol={header.protocol}: the model learns it, and its folder says so.",
         )
-
-
-def check_samples(path: Path, rollouts: Iterable[Rollout]) -> None:
-    """Raises InputError for a file with rollouts on samples that models are evaluated on."""
-    for sample in (rollout.sample for rollout in rollouts):
-        if sample.task in TASK_NAMES and sample.id.startswith(f"{sample.task}/test/"):
-            raise InputError(
-                str(path),
-                expected="rollouts on samples to train on or to validate with",
-                got=f'{sample.id}, of the split "test", which is for evaluation alone',
-                remedy="Sample rollouts on others: vilasr generate --split train, then vilasr rollout.",
-            )
 
 
 def check_sizes(rollout: Rollout, header: Header, config: EpisodeConfig) -> None:

@@ -37,6 +37,7 @@ from vilasr.training.disk import disk_errors
 from vilasr.training.distributed import num_processes
 from vilasr.training.learner import adjusted, episode_of
 from vilasr.training.questions import question_at, read_rows
+from vilasr.training.resume import identity
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
 from vilasr.training.waves import opened, run_waves
@@ -114,7 +115,11 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
         style=episode.style.name,
         drawing=episode.drawing,
         sampling=sampling,
-        config={"prompts": config.prompts.model_dump(mode="json", exclude={"num"}), "episode": episode},
+        config={
+            "prompts": config.prompts.model_dump(mode="json", exclude={"num"}),
+            "episode": episode,
+            **({"data": identity(config.prompts)["data"]} if config.prompts.data else {}),
+        },
     )
     rows = None if config.prompts.data is None else [*questions(config.prompts)]
     num_questions = count_questions(config.prompts) if rows is None else len(rows)

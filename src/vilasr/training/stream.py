@@ -16,8 +16,8 @@ from vilasr.env import EpisodeConfig, views_of
 from vilasr.errors import DataError, InputError, InvariantError
 from vilasr.tasks import task_named
 from vilasr.training.demonstrations import play
-from vilasr.training.questions import check_split
-from vilasr.training.recorded import check_played, check_protocol, check_samples, check_sizes
+from vilasr.training.questions import check_samples, check_split
+from vilasr.training.recorded import check_played, check_protocol, check_sizes
 from vilasr.training.samples import DroppedError, TrainingSample, build_sample
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ class _Builder:
         check_split(folder, info)
         task_named(info.task)
         kept = list(samples)
+        check_samples(folder, kept)
         if not kept:
             remedy = f"Make another: vilasr generate {info.task} --num 1000 --out FOLDER."
             raise InputError(str(folder), expected="at least one sample", got="none", remedy=remedy)
@@ -175,7 +176,7 @@ class _Builder:
         if not kept:
             remedy = "Make another: vilasr rollout DATASET --model MODEL --out FILE."
             raise InputError(str(path), expected="at least one rollout", got="none", remedy=remedy)
-        check_samples(path, kept)
+        check_samples(path, (rollout.sample for rollout in kept))
         dropped: dict[int, str] = {}
 
         def load(index: int) -> TrainingSample:
