@@ -62,7 +62,8 @@ def marked_point(stage: Stage, rng: random.Random) -> Question | None:
         marks=(PlannedMark(mark=box_around(point, radius, look.size, "dot")),),
     )
     shows = Step(
-        says=(f"Around it is the {what} at {{0}}.", f"The {what} at {{0}} holds it."),
+        # The box before the name: where it is follows from the dot, and what it is from looking there.
+        says=(f"Around it, at {{0}}, is the {what}.", f"What holds it, at {{0}}, is the {what}."),
         marks=(look.box(marked),),
     )
     return Question(
