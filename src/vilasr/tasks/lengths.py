@@ -65,7 +65,7 @@ class LengthsTask:
         joint = "at" if lettered else "for the" if question == "most" else "to the"
         whose = [f"{joint} {name}" for name in names]
         place = lengths.index(asked)
-        told = "; ".join(measures(lengths, whose)) if lettered else joined(measures(lengths, whose))
+        told = joined(measures(lengths, whose))
         shown = [] if question == "metres" else names if lettered else rng.sample(names, len(names))
         return Sample(
             id=f"{self.name}/{split}/{seed}/{index}/{wish}",

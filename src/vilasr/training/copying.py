@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vilasr.training.taps import SpanTap
-from vilasr.training.words import ANSWER_WORDS, WORDS
+from vilasr.training.words import ANSWER_WORDS, PLACES, WORDS
 
 if TYPE_CHECKING:
     from vilasr.policies.transformers.chat import ChatTokens
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 MAX_QUERIES = 2048
 """Positions looked at in one batch, spread evenly: enough to learn from, few enough to be cheap."""
-NAMES = tuple(dict.fromkeys(WORDS.values()))
+FORMS = WORDS | {place: place for place in PLACES}
+NAMES = tuple(dict.fromkeys(FORMS.values()))
 FIRST_NUMBER, FIRST_WORD = 100, 2000
 """Kinds of tokens: from 1 on ANSWER_WORDS, then numbers of up to three digits, then NAMES."""
 _PLACE = re.compile(r"\b([A-Z]) \[$")
@@ -38,7 +39,7 @@ NUM_HEADS = 6
 
 
 class CopyReader:
-    """Finds in token ids what could be copied: numbers, words of direction, WORDS; each is a class of tokens."""
+    """Finds in token ids what could be copied: numbers, words of direction, FORMS; each is a class of tokens."""
 
     def __init__(self, chat: ChatTokens, *, vocab_size: int) -> None:
         self._image_id = chat.image_id
@@ -67,8 +68,8 @@ class CopyReader:
                 self._concludes_itself[token] = bool(answer[1])
             if text.isascii() and text.isdecimal():
                 self._kind[token] = FIRST_NUMBER + int(text)
-            elif text in WORDS:
-                self._kind[token] = FIRST_WORD + NAMES.index(WORDS[text])
+            elif text in FORMS:
+                self._kind[token] = FIRST_WORD + NAMES.index(FORMS[text])
             elif found := _ANSWER_WORD.match(text):
                 self._kind[token] = ANSWER_WORDS.index(found[1]) + 1
             if option := _OPTION.search(text):

@@ -22,3 +22,7 @@ WORDS: dict[str, str] = (
     | {kind.plural: name for name, kind in CLASSES.items()}
 )
 """Each word, and the one that it is a form of: "benches" is of "bench"."""
+
+PLACES = ("at A", "at B", "at C", "at D")
+"""What a length of a marked point is said of, a token each too: a letter would be merged with what stands beside it,
+and the one that is concluded would not be found again."""

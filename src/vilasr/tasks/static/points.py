@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, PlannedMark, Step
-from vilasr.tasks.asking.words import least, measures
+from vilasr.tasks.asking.words import joined, least, measures
 from vilasr.tasks.static.dots import DOT_COLORS, box_around, dot_radius, place_for_dot
 from vilasr.tasks.static.question import Question
 
@@ -104,7 +104,7 @@ def _nearest_point(look: Look, points: Sequence[Point], depths: Sequence[float],
     )
     found = ", ".join(f"{name} {{{number}}}" for number, name in enumerate(LETTERS))
     at = [f"at {name}" for name in LETTERS]
-    far = "; ".join(measures(depths, at))  # no comma, which would be one token with the letter
+    far = joined(measures(depths, at))
     return Question(
         look=look,
         text=text,

@@ -18,7 +18,7 @@ from vilasr.training.nano.architecture import (
     build_model,
 )
 from vilasr.training.nano.tokenizer import SPECIAL_TOKENS, train_tokenizer
-from vilasr.training.words import WORDS
+from vilasr.training.words import PLACES, WORDS
 from vilasr.types import TextPart
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ CORPUS: tuple[tuple[str, dict[str, str], int], ...] = (
     ("maze", {"question": "valid"}, 300),
     ("maze", {"question": "shortest"}, 300),
     ("marks", {}, 300),
+    ("lengths", {}, 300),
     ("static", {"size": "112"}, 700),
     ("multiview", {"size": "112"}, 400),
     ("video", {"size": "64", "frames": "8"}, 250),
@@ -65,7 +66,7 @@ def write_fresh(
     """
     folder.mkdir(parents=True, exist_ok=True)
     # A list, since the tokenizer draws its texts on threads of its own, and scenes are rendered on one thread.
-    tokenizer = train_tokenizer(list(corpus(seed)), num_merges=NUM_MERGES, words=WORDS)
+    tokenizer = train_tokenizer(list(corpus(seed)), num_merges=NUM_MERGES, words=(*WORDS, *PLACES))
     model = build_model(tokenizer, shape, seed=seed, meanings=meanings)
     if vision is not None:
         model.model.visual.load_state_dict(vision)
