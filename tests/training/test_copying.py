@@ -17,6 +17,7 @@ from vilasr.training.copying import CopyReader
 from vilasr.training.guidance import Guidance
 from vilasr.training.nano.tokenizer import train_tokenizer
 from vilasr.training.taps import SpanTap
+from vilasr.training.words import PLACES
 
 CHAT = ChatTokens(train_tokenizer(["go 1 up, 2 down. "] * 40, num_merges=60))
 READER = CopyReader(CHAT, vocab_size=CHAT.num_tokens + 10)
@@ -72,6 +73,17 @@ def test_a_word_is_looked_up_where_it_or_another_form_of_it_was_read():
         hand_batch(chat, (ids, [0, 0, 0, 0, 1, 1]), grids=[(1, 2, 2)]), early_layer=1, late_layer=4
     )
     assert looks(copies) == [(0, 3, [1]), (0, 4, [2])]
+
+
+def test_the_letter_that_a_length_is_said_of_is_looked_up_where_it_stood():
+    chat = ChatTokens(train_tokenizer(["go 1 up. "], num_merges=5, words=PLACES))
+    (at_a,), (at_b,) = chat.encode("at A"), chat.encode("at B")
+    ids = [chat.image_id, at_a, *chat.encode("5"), at_b, *chat.encode("7"), at_b]
+    reader = CopyReader(chat, vocab_size=chat.num_tokens)
+    *_, copies = reader.taps(
+        hand_batch(chat, (ids, [0, 0, 0, 0, 0, 1]), grids=[(1, 2, 2)]), early_layer=1, late_layer=4
+    )
+    assert looks(copies) == [(0, 4, [3])]
 
 
 def test_a_word_that_decides_is_looked_up_in_what_the_policy_said_and_not_in_the_question():
