@@ -125,7 +125,7 @@ def _match(
         steps=(
             Step(
                 says=(
-                    f"The thing boxed in image {one} is the {name}, at {{0}}.",
+                    f"Image {one}: at {{0}}, in the red box, is the {name}.",  # named after its place, where it is seen
                     f"In image {one} the red box at {{0}} holds the {name}.",
                 ),
                 marks=(stage.box(thing, one),),
