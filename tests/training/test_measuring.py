@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from vilasr.training.measuring import measured
+from vilasr.training.measuring import measured, named_after
 
 
 def told(text):
@@ -39,6 +39,10 @@ def told(text):
             "A [1, 2, 3, 4], B [5, 6, 7, 8].\nIt is 320 cm at A; 90 cm at B. The least is 90 cm at B.",
             [("320", ["A"]), ("90", ["B"])],
         ),
+        (
+            "In image 1, A at [1, 2, 3, 4] is the mug and B at [5, 6, 7, 8] is the mug.\nIt is 90 cm to B and 320 cm to A.",
+            [("90", ["B"]), ("320", ["A"])],
+        ),
         ("A is the mug at [1, 2, 3, 4].\nA 320 cm, C 90 cm: A is nearest.", [("320", ["mug"])]),
         ("I see candle [1, 2, 3, 4].\nIts middle is about 360 cm away, 3.6 m.", [("360", ["candle"])]),
         ("I see cup [1, 2, 3, 4], bowl [5, 6, 7, 8].\nThe gap is about 34 cm: 0.34 m.", [("34", ["bowl"])]),
@@ -50,6 +54,23 @@ def told(text):
 )
 def test_a_length_is_of_the_things_that_its_clause_names_or_else_its_sentence(text, expected):
     assert told(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The dot is at [1, 2, 3, 4]. Around it, at [5, 6, 7, 8], is the mug. It lies on the mug.", [("mug", 2)]),
+        ("In image 1 the red box at [1, 2, 3, 4] holds the red mug.", [("red", 1)]),
+        ("Image 1: at [1, 2, 3, 4], in the red box, is the toy car.", [("toy", 1)]),
+        ("Image 2 shows the sink at [1, 2, 3, 4] and at [5, 6, 7, 8] the pink chair.", [("pink", 2)]),
+        ("I see mug [1, 2, 3, 4], bowl [5, 6, 7, 8]. The bowl is nearer.", []),
+        ("In image 2 the mug is at [1, 2, 3, 4], the bowl at [5, 6, 7, 8].", []),
+    ],
+)
+def test_a_name_that_follows_a_box_is_read_off_that_box(text, expected):
+    boxes = [found.start() for found in re.finditer(r"\[", text)]
+    found = [(re.match("[a-z]+", text[name:])[0], boxes.index(box) + 1) for name, box in named_after(text, boxes)]
+    assert found == expected
 
 
 def test_things_of_one_class_are_told_apart_by_colour_and_the_last_box_of_a_thing_counts():

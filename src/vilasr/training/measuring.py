@@ -1,4 +1,8 @@
-"""Of which things a length is that is said: those its clause names, at the boxes that were said of them before."""
+"""What is read off a picture in words: the name of what is in a box, and the lengths of things that have boxes.
+
+A thing that the question names is named before its box, and is looked for; any other is named after it, as in "at
+[1, 2, 3, 4] is the mug", when its place is known and there is something to look at.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,11 @@ if TYPE_CHECKING:
     Thing = tuple[str, str]  # ("red", "mug"); ("", "mug") where no colour is said; ("", "B") for what has a letter
 
 _CLASSES = "|".join(sorted(CLASSES, key=len, reverse=True))
-_NAMED = re.compile(rf"\b(?:({'|'.join(COLORS)}) )?({_CLASSES})\b|\b([A-Z])(?= (?:[0-9]|\[))|(?<=cm at )([A-Z])\b")
-_CALLED = re.compile(r"\b([A-Z]) is the\b")
+_NAMED = re.compile(
+    rf"\b(?:({'|'.join(COLORS)}) )?({_CLASSES})\b|\b([A-Z])(?= (?:[0-9]|\[))|(?<=cm at |cm to )([A-Z])\b"
+)
+_CALLED = re.compile(r"\b([A-Z])(?: is the\b| at \[)")
+_NAMED_AFTER = re.compile(r"[^\]]*\](?:,? (?:in the red box, )?(?:is|holds))? the (?=[a-z])")
 _LENGTH = re.compile(r"\b([0-9]{1,3}) cm\b")
 _CLAUSE = re.compile(r"[,;:\n]|\.(?![0-9])|\band\b")
 _SENTENCE = re.compile(r"\n|\.(?![0-9])")
@@ -24,7 +31,7 @@ _SENTENCE = re.compile(r"\n|\.(?![0-9])")
 def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
     """For each length in `text`, such as "85 cm", where its number begins, and which of `boxes` it is a length of.
 
-    `boxes` are the places of their opening brackets in `text`, in order; the thing that a box is of is named before it.
+    `boxes` are the places of their opening brackets in `text`, in order.
     A length is of what its own clause names; of what its sentence names, where the clause names nothing; and of all
     that has a box, where neither does ("Its middle is 360 cm away"). Of a thing with several boxes the last one counts.
     A length that was said before is left out: it is not read but copied.
@@ -33,7 +40,7 @@ def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]
     >>> list(measured(text, [11, 29])), text.index("85")
     ([(49, [29])], 49)
     """
-    things = [(thing, box) for box in boxes for thing in _things_before(text, box)]
+    things = [(thing, box) for box in boxes for thing in _things_of(text, box)]
     said = set()
     for length in _LENGTH.finditer(text):
         if length[1] in said:
@@ -46,10 +53,23 @@ def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]
             yield length.start(1), sorted(set(found))
 
 
-def _things_before(text: str, box: int) -> list[Thing]:
-    """What the box at `box` is called: "mug", and in "A is the mug at [" also "A"."""
+def named_after(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where the name of a thing begins that follows its box, and that box.
+
+    >>> list(named_after("At [1, 2, 3, 4] is the red mug, and the vase at [5, 6, 7, 8].", [3, 46]))
+    [(23, 3)]
+    """
+    for box in boxes:
+        if found := _NAMED_AFTER.match(text, box):
+            yield found.end(), box
+
+
+def _things_of(text: str, box: int) -> list[Thing]:
+    """What the box at `box` is called: "mug", and in "A is the mug at [", or "A at [", also "A"."""
     before = text[text.rfind("]", 0, box) + 1 : box + 1]
-    return _named(before)[-1:] + [("", letter) for letter in _CALLED.findall(before)]
+    after = _NAMED_AFTER.match(text, box)
+    names = _named(text[after.end() :])[:1] if after else _named(before)[-1:]
+    return names + [("", letter) for letter in _CALLED.findall(before)]
 
 
 def _named(text: str) -> list[Thing]:

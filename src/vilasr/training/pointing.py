@@ -4,8 +4,8 @@ Left to itself, a small model spends thousands of samples on coordinates that ar
 head happens to look at the visual token it speaks of. The token is known, so a few heads of one layer are told: the
 positions that predict the numbers of a point or of a box should attend to the visual tokens that hold it. Points count
 in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
-on the image that the sentence names; and a length is read off the boxes of the things that it is a length of. A
-pretrained model does not need this; its weight is zero by default.
+on the image that the sentence names; a length is read off the boxes of the things that it is a length of, and a name
+that follows a box off that box. A pretrained model does not need this; its weight is zero by default.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.training.measuring import measured
+from vilasr.training.measuring import measured, named_after
 from vilasr.training.taps import SpanTap
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class PointReader:
                 targets += [wanted] * len(numbers)
                 if len(numbers) == _BOX:
                     boxes[start] = wanted
-            for query, wanted in self._lengths(ids, loss_mask, boxes):
+            for query, wanted in self._read_off(ids, loss_mask, boxes):
                 rows.append(row)
                 queries.append(query)
                 targets.append(wanted)
@@ -125,10 +125,11 @@ class PointReader:
                 if 1 <= image <= len(shown):
                     yield start, numbers, shown[image - 1]
 
-    def _lengths(
+    def _read_off(
         self, ids: torch.Tensor, loss_mask: torch.Tensor, boxes: dict[int, torch.Tensor]
     ) -> Iterator[tuple[int, torch.Tensor]]:
-        """(what predicts it, visual tokens) of each length that is said of things with `boxes`, by their brackets."""
+        """(what predicts it, visual tokens) of each length that is said of things with `boxes`, by their brackets, and
+        of each name that follows one."""
         if not boxes:
             return
         said = [
@@ -141,6 +142,9 @@ class PointReader:
         for number, of_things in measured("".join(said), sorted(by_bracket)):
             if number in starts:
                 yield starts[number] - 1, torch.stack([by_bracket[box] for box in of_things]).any(0)
+        for name, box in named_after("".join(said), sorted(by_bracket)):
+            if name in starts:
+                yield starts[name] - 1, by_bracket[box]
 
 
 def _images(batch: Batch, image_id: int) -> list[list[_Place]]:

@@ -104,8 +104,8 @@ def _ask_sideways(stage: Stage, wish: str, rng: random.Random) -> Question | Non
         steps=(
             Step(
                 says=(
-                    f"In image {one} the near {near_name} is at {{0}}, the far {far_name} at {{1}}.",
-                    f"Image {one}: near {near_name} {{0}}, far {far_name} {{1}}.",
+                    f"In image {one}, near, at {{0}}, is the {near_name}, and far, at {{1}}, is the {far_name}.",
+                    f"Image {one} shows, near, at {{0}} the {near_name}, and far, at {{1}} the {far_name}.",
                 ),
                 marks=(stage.box(near, one), stage.box(far, one)),
             ),
@@ -155,7 +155,7 @@ def _two_boxes(stage: Stage, thing: SceneObject) -> tuple[Step, Step]:
     name = stage.name(thing)
     return (
         Step(
-            says=(f"In image {one} the {name} is at {{0}}.", f"Both images show the {name}. Image {one}: {{0}}."),
+            says=(f"In image {one}, at {{0}}, is the {name}.", f"Image {one} shows at {{0}} the {name}."),
             marks=(stage.box(thing, one),),
         ),
         Step(says=(f"In image {other} it is at {{0}}.", f"Image {other}: {{0}}."), marks=(stage.box(thing, other),)),

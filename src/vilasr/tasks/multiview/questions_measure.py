@@ -75,8 +75,8 @@ def ask_depth(stage: Stage, wish: str, rng: random.Random) -> Question | None:
         steps=(
             Step(
                 says=(
-                    f"Image {other} shows the {name} at {{0}} and the {link_name} at {{1}}.",
-                    f"In image {other} the {name} is at {{0}}, the {link_name} at {{1}}.",
+                    f"Image {other} shows the {name} at {{0}} and at {{1}} the {link_name}.",
+                    f"In image {other} the {name} is at {{0}}; at {{1}} is the {link_name}.",
                 ),
                 marks=(stage.box(thing, other), stage.box(link, other)),
             ),
@@ -120,8 +120,8 @@ def ask_distance(stage: Stage, wish: str, rng: random.Random) -> Question | None
         steps=tuple(
             Step(
                 says=(
-                    f"Image {image} shows the {stage.name(each)} at {{0}} and the {link_name} at {{1}}.",
-                    f"In image {image} the {stage.name(each)} is at {{0}}, the {link_name} at {{1}}.",
+                    f"Image {image} shows the {stage.name(each)} at {{0}} and at {{1}} the {link_name}.",
+                    f"In image {image} the {stage.name(each)} is at {{0}}; at {{1}} is the {link_name}.",
                 ),
                 marks=(stage.box(each, image), stage.box(link, image)),
             )
@@ -201,7 +201,7 @@ def _lettered(stage: Stage, placed: Sequence[tuple[SceneObject, int]], letters: 
     """The turn that boxes the things of one image and says which letter each has."""
     found = ((mark, thing) for (thing, shown_in), mark in zip(placed, letters, strict=True) if shown_in == image)
     here = sorted(found, key=lambda each: each[0])
-    at = [f"{mark} is the {stage.name(thing)} at {{{place}}}" for place, (mark, thing) in enumerate(here)]
+    at = [f"{mark} at {{{place}}} is the {stage.name(thing)}" for place, (mark, thing) in enumerate(here)]
     return Step(
         says=(f"In image {image}, {joined(at)}.", f"Image {image}: {', '.join(at)}."),
         marks=tuple(stage.box(thing, image) for _, thing in here),

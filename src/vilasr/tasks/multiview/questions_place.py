@@ -230,14 +230,14 @@ def _relation_plan(
     side = "left" if right < anchor_right else "right"
     depth = "nearer" if forward < anchor_forward else "farther"
     sideways, ahead_by = centimetres(abs(right - anchor_right)), centimetres(abs(forward - anchor_forward))
-    anchors, and_link = ((anchor,), "") if link is anchor else ((anchor, link), f" and the {link_name} at {{1}}")
+    anchors, and_link = ((anchor,), "") if link is anchor else ((anchor, link), f" and at {{1}} the {link_name}")
     here = (
-        f"Image {one} shows the {anchor_name} of box B at {{0}}{and_link}.",
-        f"In image {one} I see B, the {anchor_name}, at {{0}}{and_link}.",
+        f"In image {one}, B at {{0}} is the {anchor_name}{and_link}.",
+        f"Image {one} shows B at {{0}} the {anchor_name}{and_link}.",
     )
     there = (
-        f"Image {other} shows the {name} of box A at {{0}}; the {link_name} is there too, at {{1}}.",
-        f"In image {other}, A is the {name} at {{0}}; the same {link_name} is at {{1}}.",
+        f"In image {other}, A at {{0}} is the {name}; the {link_name} is there too, at {{1}}.",
+        f"Image {other} shows A at {{0}} the {name}; the same {link_name} is at {{1}}.",
     )
     return Plan(
         steps=(
