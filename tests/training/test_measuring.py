@@ -40,7 +40,7 @@ def told(text):
             [("320", ["A"]), ("90", ["B"])],
         ),
         (
-            "In image 1, A at [1, 2, 3, 4] is the mug and B at [5, 6, 7, 8] is the mug.\nIt is 90 cm to B and 320 cm to A.",
+            "In image 1, A at [1, 2, 3, 4] is the mug, B at [5, 6, 7, 8] is the mug.\nIt is 90 cm to B, 320 cm to A.",
             [("90", ["B"]), ("320", ["A"])],
         ),
         ("A is the mug at [1, 2, 3, 4].\nA 320 cm, C 90 cm: A is nearest.", [("320", ["mug"])]),
