@@ -94,7 +94,7 @@ def test_a_finished_run_stays_as_it_is_and_another_config_is_refused(config, tmp
         (["model=/no/such/folder", "--dry-run"], "/no/such/folder: expected 'nano', a checkpoint folder"),
         (
             ['data.tasks=[{task = "chess"}]', "--dry-run"],
-            "expected one of maze, marks, static, video, multiview; got 'chess'",
+            "expected one of maze, marks, lengths, static, video, multiview; got 'chess'",
         ),
         (['data.tasks=[{task = "maze", options = {colour = "1"}}]', "--dry-run"], "got 'colour'"),
         (["device=gpu"], "device: expected cpu, or another that torch can use here; got 'gpu'"),
