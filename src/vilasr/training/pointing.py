@@ -138,11 +138,11 @@ class PointReader:
         ]
         ends = list(accumulate(map(len, said)))
         starts = {end - len(text): at for at, (text, end) in enumerate(zip(said, ends, strict=True)) if text}
-        by_bracket = {ends[start] - 1: wanted for start, wanted in boxes.items()}
-        for number, of_things in measured("".join(said), sorted(by_bracket)):
+        text, by_bracket = "".join(said), {ends[start] - 1: wanted for start, wanted in boxes.items()}
+        for number, of_things in measured(text, sorted(by_bracket)):
             if number in starts:
                 yield starts[number] - 1, torch.stack([by_bracket[box] for box in of_things]).any(0)
-        for name, box in named_after("".join(said), sorted(by_bracket)):
+        for name, box in named_after(text, sorted(by_bracket)):
             if name in starts:
                 yield starts[name] - 1, by_bracket[box]
 
