@@ -1,4 +1,4 @@
-"""Of which boxes a length is, in the words that demonstrations are said in."""
+"""Of which boxes a length is, and which name is read off a box, in the words that demonstrations are said in."""
 
 from __future__ import annotations
 

@@ -238,7 +238,8 @@ def agrees(saved: Json, told: Json) -> bool:
     from vilasr.training.resume import FREE  # not earlier: it comes with torch
 
     if isinstance(saved, dict) and isinstance(told, dict):
-        known = saved.keys() & told.keys() - (FREE - {"validation"}) - {"workers", "concurrency", "keep_rollouts"}
+        free = FREE - {"validation"} | {"workers", "concurrency", "keep_rollouts"}
+        known = saved.keys() & told.keys() - free
         return all(saved[key] == told[key] if key == "options" else agrees(saved[key], told[key]) for key in known)
     if isinstance(saved, list) and isinstance(told, list):
         return len(saved) == len(told) and all(map(agrees, saved, told))

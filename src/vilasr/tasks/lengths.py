@@ -31,7 +31,7 @@ _SIDE_PX = 64
 _RANGE_M = (0.1, 6.0)
 _RATIOS = (1.15, 2.5)
 """Between a length and the next greater one: as far apart as those that are compared in rooms."""
-_LETTERS = ("A", "B", "C", "D")
+_MAX_NUM = 4
 _LONGEST_M = 9.0
 _LETTERED = 0.3
 """How often letters have the lengths, and not things."""
@@ -58,10 +58,10 @@ class LengthsTask:
         wish = OptionReader(self.name, options, takes).one_of("question", (*_QUESTIONS, "mixed"), "mixed")
         rng = generator_for(self.name, self.version, split, seed, index)
         question = rng.choice(_QUESTIONS) if wish == "mixed" else wish
-        lengths = _lengths(rng.randint(2, len(_LETTERS)), rng)
+        lengths = _lengths(rng.randint(2, _MAX_NUM), rng)
         asked = {"least": min(lengths), "most": max(lengths)}.get(question, rng.choice(lengths))
         lettered = rng.random() < _LETTERED
-        names = list(_LETTERS[: len(lengths)]) if lettered else _things(len(lengths), rng)
+        names = [letter(number) for number in range(len(lengths))] if lettered else _things(len(lengths), rng)
         joint = "at" if lettered else "for the" if question == "most" else "to the"
         whose = [f"{joint} {name}" for name in names]
         place = lengths.index(asked)

@@ -31,9 +31,9 @@ _SENTENCE = re.compile(r"\n|\.(?![0-9])")
 def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
     """For each length in `text`, such as "85 cm", where its number begins, and which of `boxes` it is a length of.
 
-    `boxes` are the places of their opening brackets in `text`, in order.
-    A length is of what its own clause names; of what its sentence names, where the clause names nothing; and of all
-    that has a box, where neither does ("Its middle is 360 cm away"). Of a thing with several boxes the last one counts.
+    `boxes` are the places of their opening brackets in `text`, in order. A length is of what its own clause names; of
+    what its sentence names, where the clause names nothing; and of all that has a box, where neither does ("Its middle
+    is 360 cm away"). Of a thing with several boxes the last one counts.
     A length that was said before is left out: it is not read but copied.
 
     >>> text = "I see vase [1, 2, 3, 4], mug [5, 6, 7, 8]. It is 85 cm to the mug."
@@ -68,12 +68,17 @@ def _things_of(text: str, box: int) -> list[Thing]:
     """What the box at `box` is called: "mug", and in "A is the mug at [", or "A at [", also "A"."""
     before = text[text.rfind("]", 0, box) + 1 : box + 1]
     after = _NAMED_AFTER.match(text, box)
-    names = _named(text[after.end() :])[:1] if after else _named(before)[-1:]
+    name = _NAMED.match(text, after.end()) if after else None
+    names = [_thing(name)] if name else _named(before)[-1:]
     return names + [("", letter) for letter in _CALLED.findall(before)]
 
 
 def _named(text: str) -> list[Thing]:
-    return [(found[1] or "", found[2] or found[3] or found[4]) for found in _NAMED.finditer(text)]
+    return [_thing(found) for found in _NAMED.finditer(text)]
+
+
+def _thing(found: re.Match[str]) -> Thing:
+    return found[1] or "", found[2] or found[3] or found[4]
 
 
 def _around(text: str, place: int, borders: re.Pattern[str]) -> str:

@@ -55,24 +55,21 @@ def read_rows(folder: Path) -> tuple[DatasetInfo, list[Sample]]:
 def check_split(folder: Path, info: DatasetInfo) -> None:
     """Raises InputError for samples of a task that a model is evaluated on."""
     if info.split == "test":
-        raise InputError(
-            str(folder),
-            expected="samples to train on or to validate with",
-            got='the split "test", which is for evaluation alone',
-            remedy=f"Make others: vilasr generate {info.task} --split train --out FOLDER.",
-        )
+        remedy = f"Make others: vilasr generate {info.task} --split train --out FOLDER."
+        raise _for_evaluation(folder, 'the split "test"', remedy)
 
 
 def check_samples(path: Path, samples: Iterable[Sample]) -> None:
     """Raises InputError where a file or folder, whatever it is called, has samples that models are evaluated on."""
     for sample in samples:
         if sample.task in TASK_NAMES and sample.id.split("/")[1:2] == ["test"]:  # maze-ood/test/0/7 is one of a maze
-            raise InputError(
-                str(path),
-                expected="samples to train on or to validate with",
-                got=f'{sample.id}, of the split "test", which is for evaluation alone',
-                remedy="Make others: vilasr generate --split train, and vilasr rollout for rollouts on them.",
-            )
+            remedy = "Make others: vilasr generate --split train, and vilasr rollout for rollouts on them."
+            raise _for_evaluation(path, f'{sample.id}, of the split "test"', remedy)
+
+
+def _for_evaluation(path: Path, got: str, remedy: str) -> InputError:
+    expected = "samples to train on or to validate with"
+    return InputError(str(path), expected=expected, got=f"{got}, which is for evaluation alone", remedy=remedy)
 
 
 def content_of(sample: Sample) -> tuple[object, ...]:
