@@ -1,13 +1,16 @@
 """Scenes need an OpenGL driver; where there is none, the tests that draw them are skipped and say what to install.
-A shell lets what it starts in the background ignore Ctrl-C; tests that press it need it."""
+A shell lets what it starts in the background ignore Ctrl-C; tests that press it need it. Servers of tests are on this
+machine, whatever proxy it has. Hypothesis draws the same examples each time, however slow the machine is."""
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from vilasr.errors import InputError
 
@@ -16,7 +19,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+settings.register_profile(
+    "same", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("same")
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     if not hasattr(config, "workerinput"):  # workers have it from here
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

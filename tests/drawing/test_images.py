@@ -2,7 +2,6 @@
 
 import os
 import struct
-import time
 import tracemalloc
 import zlib
 from io import BytesIO
@@ -171,10 +170,8 @@ def test_a_bomb_is_refused_from_its_header_without_being_decoded(tmp_path):
     path = tmp_path / "bomb.png"
     path.write_bytes(png_declaring(20_000, 20_000))
     tracemalloc.start()
-    started = time.perf_counter()
     with pytest.raises(InputError, match=r"between 1 and 64,000,000 pixels; got 20000 x 20000 \(400,000,000 pixels\)"):
         load_image(path)
-    assert time.perf_counter() - started < 1.0
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
 

@@ -150,11 +150,12 @@ def test_when_time_is_up_all_jobs_are_interrupted(make, drive):
 
 
 def test_a_driver_that_is_killed_leaves_its_unit_at_work_and_the_next_one_waits_for_it(make, drive, tmp_path, capfd):
-    unit = make("a", extra="time.sleep(2)")
+    unit = make("a", extra='while not (folder.parent / "go").exists(): time.sleep(0.01)')
     with beside(unit) as driver:
         wait_until(lambda: log(tmp_path))
         driver.kill()
     assert drive(unit, max_seconds=0.1) == {"a": Outcome.LEFT}
+    (tmp_path / "runs" / "go").touch()
     assert drive(unit) == {"a": Outcome.DONE}
     assert log(tmp_path) == ["a"]  # once
     assert "Waiting for an earlier start that is still at work in" in capfd.readouterr().err

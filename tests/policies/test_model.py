@@ -111,6 +111,17 @@ def test_a_tokenizer_of_another_checkpoint_is_noticed(copy):
         load_model(copy)
 
 
+def test_control_tokens_beyond_the_embeddings_are_refused(copy):
+    tokens = json.loads((copy / "tokenizer.json").read_text())
+    first = tokens["added_tokens"][0]
+    more = [first | {"id": number, "content": f"<|{number}|>"} for number in range(len(tokens["model"]["vocab"]), 301)]
+    known = {token["id"] for token in tokens["added_tokens"]}
+    tokens["added_tokens"] += [token for token in more if token["id"] not in known]
+    (copy / "tokenizer.json").write_text(json.dumps(tokens))
+    with pytest.raises(InputError, match=r"tokenizer\.json: expected control tokens below 300, .*; got token 300"):
+        load_model(copy)
+
+
 def test_half_precision_runs(tmp_path):
     loaded = load_model(write_tiny_model(tmp_path, "qwen3_vl"), dtype=torch.bfloat16)
     ((completion,),) = run(

@@ -323,3 +323,7 @@ def test_the_state_before_the_first_step_is_restored_too():
     optimizer = torch.optim.AdamW(weights((2,)))
     restore_optimizer(optimizer, flatten_optimizer(optimizer), name="here")
     assert flatten_optimizer(optimizer) == {}
+
+
+def test_a_process_that_writes_no_checkpoint_keeps_no_moments():
+    assert flatten_optimizer(stepped_optimizer(weights((3, 2))), keep=False) == {}

@@ -22,6 +22,7 @@ from vilasr.protocol import COMPACT
 from vilasr.training.config import DataSection, LoraSection
 from vilasr.training.distributed import ALONE, Ranks, in_force
 from vilasr.training.metrics import read_metrics
+from vilasr.training.resume import find_start
 from vilasr.training.sft import train_sft
 from vilasr.training.stream import open_stream
 
@@ -44,7 +45,8 @@ def two(nano_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("two")
     (out / "command.toml").write_text(COMMAND)
     paths = os.pathsep.join(map(str, (HERE, HERE.parent / "policies")))
-    words = ["-m", "torch.distributed.run", "--nproc_per_node", "2", HERE / "two_processes.py", nano_folder, out]
+    words = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--local-addr", "127.0.0.1"]
+    words += [HERE / "two_processes.py", nano_folder, out]
     environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
@@ -191,6 +193,23 @@ def test_a_run_goes_on_with_another_number_of_processes_only_between_windows(two
     state_file.write_text(json.dumps(state | {"step": 3}))
     with pytest.raises(InputError, match=r"000004: expected the 2 processes that have shared the data so far; got 1\."):
         train_sft(config)
+
+
+def test_with_auxiliary_losses_a_run_keeps_its_processes_and_the_size_of_its_passes(nano_folder, tmp_path):
+    def config(**changes):
+        copying = {"concluding": 0.1}
+        return run_config(nano_folder, tmp_path / "run", copying=copying, **changes)
+
+    begun = find_start(config(), tmp_path / "run").identity
+    for saved, of_one, told in (
+        ({"processes": 2, "micro_tokens": 512}, 512, "expected the 2 processes that have .* Start as many.$"),
+        ({"processes": 1, "micro_tokens": 512}, None, "micro_tokens: expected 512, as this run began: .*; got None"),
+    ):
+        folder = tmp_path / "run" / "checkpoints" / "000002"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "state.json").write_text(json.dumps({"step": 2, **begun, **saved}))
+        with pytest.raises(InputError, match=told):
+            train_sft(config(micro_tokens=of_one))
 
 
 def test_sums_of_one_process_are_its_own_values():

@@ -284,6 +284,23 @@ def test_other_rules_are_tried_freely_until_training_has_begun(nano_folder, tmp_
     assert config.selected.read_bytes() == before
 
 
+def test_attempts_that_are_no_longer_asked_for_are_not_selected_in_silence(nano_folder, tmp_path, endpoint):
+    config = config_for(nano_folder, tmp_path, endpoint=endpoint)
+    train_rejection(config)
+    fewer = config.prompts.model_copy(update={"num": 11})
+    for changed in ({"prompts": fewer}, {"num_siblings": 1}):
+        with pytest.raises(InputError, match=r"sampled\.jsonl: expected .* at most; got 2 at 12"):
+            train_rejection(config.model_copy(update=changed))
+
+
+def test_more_attempts_are_refused_before_they_are_made_once_training_has_begun(nano_folder, tmp_path, endpoint):
+    train_rejection(config_for(nano_folder, tmp_path, endpoint=endpoint, sft=SFT))
+    before = keys(tmp_path / "sampled.jsonl")
+    with pytest.raises(InputError, match=r"expected prompts\.num and num_siblings that its training began with"):
+        train_rejection(config_for(nano_folder, tmp_path, endpoint=endpoint, sft=SFT, num_siblings=3))
+    assert keys(tmp_path / "sampled.jsonl") == before
+
+
 def test_the_samples_of_another_run_are_refused(nano_folder, tmp_path, endpoint):
     train_rejection(config_for(nano_folder, tmp_path, endpoint=endpoint))
     with pytest.raises(InputError, match=r"sampling\.temperature: 1\.0 in the file, 0\.5 now"):
@@ -328,12 +345,14 @@ def test_the_settings_of_sft_are_completed_from_the_rest():
         ({"prompts": {"tasks": [{"task": "maze"}]}}, "give prompts.num: tasks never end"),
         ({"prompts": {"num": 3}}, "give either prompts.tasks or prompts.data"),
         ({"sft": {"steps": 1, "data": 5}}, "sft.data"),
+        ({"sft": SFT, "out": 5}, r"out\n.*valid path"),
+        ({"sft": SFT, "replay": 5}, r"replay\n.*valid list"),
         ({"sft": {"steps": 1, "optim": {"rate": 5}}}, "sft.optim.rate"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
-        config_for("m", Path("run"), **changes)
+        config_for("m", **({"out": Path("run")} | changes))
 
 
 def test_bad_questions_end_with_their_own_error(nano_folder, tmp_path, endpoint):

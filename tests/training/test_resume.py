@@ -15,7 +15,7 @@ from vilasr.tasks import task_named
 from vilasr.training.checkpoint import read_state
 from vilasr.training.config import DataSection, TaskSource
 from vilasr.training.grpo import train_grpo
-from vilasr.training.resume import find_start, identity
+from vilasr.training.resume import find_start, identity, only_run
 from vilasr.training.sft import train_sft
 
 OPTIONS = {"num": "1"}
@@ -94,6 +94,32 @@ def test_rows_that_were_changed_are_other_data_though_the_dataset_says_the_same_
         find_start(config, config.out)
 
 
+def test_a_model_that_was_trained_anew_begins_another_run(tmp_path):
+    (tmp_path / "model").mkdir()
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(b"first")
+    config = sft_on(tmp_path / "run", model=str(tmp_path / "model"), task="marks")
+    checkpoint_of(config, identity(config))
+    assert start_of(config)[1] == 1
+    weights.write_bytes(b"other")
+    with pytest.raises(InputError, match=r"model: expected what it held when the run in .*; got something else"):
+        find_start(config, config.out)
+    shutil.rmtree(tmp_path / "model")  # of a chain that is finished the first links may go
+    assert start_of(config)[1] == 1
+
+
+@pytest.mark.parametrize("stage", ["sft", "grpo"])
+def test_a_folder_is_left_to_the_run_that_is_at_work_in_it(nano_folder, tmp_path, stage):
+    out = tmp_path / "run"
+    refused = pytest.raises(InputError, match=r"run: expected a folder of our own; got another run that is at work")
+    with only_run(out), refused:
+        if stage == "sft":
+            train_sft(sft_on(out, model=nano_folder, task="marks", options=OPTIONS))
+        else:
+            train_grpo(grpo_config(nano_folder, out, steps=1), reward=loud)
+    assert [path.name for path in out.iterdir()] == [".lock"]
+
+
 def test_data_that_cannot_be_read_are_left_to_those_who_need_them(tmp_path):
     assert identity(sft_on(tmp_path / "run", dataset=tmp_path / "none"))["data"] == {}
     assert identity(sft_on(tmp_path / "run", rollouts=tmp_path / "none.jsonl"))["data"] == {}
@@ -117,7 +143,7 @@ def test_a_dataset_of_another_seed_under_the_same_name_is_refused(nano_folder, t
             train_grpo(grpo_config(nano_folder, out, steps=1, prompts={"data": folder}), reward=loud)
 
     run()
-    assert read_state(out / "checkpoints" / "000001")["data"].keys() == {str(folder)}
+    assert read_state(out / "checkpoints" / "000001")["data"].keys() == {str(folder), str(nano_folder)}
     run()  # nothing left to do
     shutil.rmtree(folder)
     write_marks(folder, seed=2)

@@ -314,7 +314,8 @@ def test_a_run_that_was_stopped_goes_on_as_if_nothing_had_happened(tmp_path, fil
 @pytest.mark.slow
 def test_two_processes_share_the_pictures_and_learn_from_the_mean_of_their_gradients(tmp_path):
     (tmp_path / "see.toml").write_text(f'out = "{tmp_path}/two"\nsteps = 1\nbatch_size = 4\nthreads = 1\nwarmup = 0\n')
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "vilasr.training.nano.seeing"]
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--local-addr=127.0.0.1"]
+    words += ["-m", "vilasr.training.nano.seeing"]
     done = subprocess.run([sys.executable, *words, tmp_path / "see.toml"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
@@ -392,6 +393,7 @@ def test_the_chat_template_and_the_engine_say_the_same(nano, nano_folder):
 
 def test_words_begin_as_what_the_tower_tells_things_and_colours_apart_by(tmp_path):
     width = 64
+    torch.manual_seed(0)
     heads = SeeingHeads(width)
     weights = {f"heads.{name}": tensor.contiguous() for name, tensor in heads.state_dict().items()}
     save_file(weights, tmp_path / "state.safetensors")

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +144,8 @@ def _print_fine_tuned(config: SftConfig, model: Path) -> None:
     from vilasr.training.metrics import read_metrics
 
     metrics = read_metrics(config.out / "metrics.jsonl")
-    print(f"{config.num_steps} steps, last loss {metrics[-1].get('loss', math.nan):.4f}")
+    last = metrics[-1].get("loss", math.nan) if metrics else math.nan  # the file may be gone
+    print(f"{config.num_steps} steps, last loss {last:.4f}")
     _print_dropped(metrics, "Samples that could not be trained on, and gave their place to others")
     print(f"Model: {model}")
 
@@ -187,7 +188,8 @@ def _train_rejection(config: RejectionConfig, show: Show) -> None:
     from vilasr.training.rejection import train_rejection
 
     result = train_rejection(config, report=show)
-    print((config.out / "selection.md").read_text(encoding="utf-8"))
+    with suppress(FileNotFoundError):  # where several processes trained on a selection that was copied here
+        print((config.out / "selection.md").read_text(encoding="utf-8"))
     if config.sft is None:
         print(f"Rollouts: {result}")
     else:

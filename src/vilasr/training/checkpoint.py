@@ -178,10 +178,18 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, flat: Mapping[str, torch
     optimizer.load_state_dict(state)
 
 
-def flatten_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's state as whole tensors named "PARAMETER.MOMENT"."""
-    state = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": whole(tensor) for number, moments in state.items() for name, tensor in moments.items()}
+def flatten_optimizer(optimizer: torch.optim.Optimizer, *, keep: bool = True) -> dict[str, torch.Tensor]:
+    """The optimizer's state as whole tensors named "PARAMETER.MOMENT", on the host.
+
+    Where it is cut up, every process must call this, and only those that `keep` it hold more than one tensor at a time.
+    """
+    flat = {}
+    for number, moments in optimizer.state_dict()["state"].items():
+        for name, tensor in moments.items():
+            at_once = whole(tensor)
+            if keep:
+                flat[f"{number}.{name}"] = at_once.cpu()
+    return flat
 
 
 def save_atomically(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None) -> None:

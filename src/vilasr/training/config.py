@@ -243,6 +243,11 @@ class SftConfig(Section):
     save_every: int = Field(default=200, gt=0)
     keep: int = Field(default=2, gt=0)
 
+    @property
+    def is_guided(self) -> bool:
+        """Whether there are auxiliary losses."""
+        return bool(self.pointing.weight or self.copying.weight or self.copying.concluding)
+
     @model_validator(mode="after")
     def _attention_can_be_read(self) -> SftConfig:
         if (self.pointing.weight or self.copying.weight) and not self.matmul_attention:

@@ -8,7 +8,8 @@ Each takes its share of every batch (`bucketed`), and all end a step with the sa
     fsdp2   weights, gradients and moments are cut up among them; a layer is put together while it is computed
 
 Losses are divided by the trained tokens of the whole batch, so that gradients are summed and never averaged: they are
-those of one process that takes the batch alone.
+those of one process that takes the batch alone. Only the auxiliary losses (pointing, copying) are means over what one
+process passes through at a time.
 """
 
 from __future__ import annotations

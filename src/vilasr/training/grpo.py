@@ -28,7 +28,7 @@ from vilasr.training.grpo_validation import Validation
 from vilasr.training.learner import open_learner
 from vilasr.training.metrics import plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
-from vilasr.training.resume import FREE, find_start
+from vilasr.training.resume import FREE, find_start, only_run
 from vilasr.training.streak import SKIPPED, Streak
 from vilasr.training.trackers import check_trackers, metrics_log
 from vilasr.types import SamplingParams
@@ -84,6 +84,7 @@ def train_grpo(
     first_line = _first_line(start.step, config)
     position = start.state.get("position", 0)  # in the prompts; a new run has none
     with (
+        only_run(config.out),
         closing(Sampler(config, learner.loaded, reward, position=position)) as sampler,
         closing(metrics_log(config, first_step=first_line)) as log,
         closing(Validation(config, questions, sampler, reward, first_step=first_line)) as validation,

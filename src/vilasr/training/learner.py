@@ -90,7 +90,7 @@ class Learner:
         The learner that comes back takes its side files from there: the checkpoint that was resumed is dropped one day.
         """
         weights = adapter_weights(self.model) if self.has_adapters else self._weights()
-        moments = flatten_optimizer(self.optimizer)
+        moments = flatten_optimizer(self.optimizer, keep=self.ranks.is_first)
         if not self.ranks.is_first:
             return self
 

@@ -37,14 +37,14 @@ from vilasr.training.disk import disk_errors
 from vilasr.training.distributed import num_processes
 from vilasr.training.learner import adjusted, episode_of
 from vilasr.training.questions import question_at, read_rows
-from vilasr.training.resume import identity
+from vilasr.training.resume import identity, weights_digest
 from vilasr.training.selection import judge, rules_for, why_not_correct, why_not_reflective
 from vilasr.training.selection_report import as_markdown, report_on
 from vilasr.training.waves import opened, run_waves
 from vilasr.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from vilasr.env import EpisodeConfig
@@ -118,7 +118,8 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
         config={
             "prompts": config.prompts.model_dump(mode="json", exclude={"num"}),
             "episode": episode,
-            **({"data": identity(config.prompts)["data"]} if config.prompts.data else {}),
+            **({"data": data} if (data := identity(config.prompts)["data"]) else {}),
+            **({"weights": weights} if not config.endpoint and (weights := weights_digest(config.model)) else {}),
         },
     )
     rows = None if config.prompts.data is None else [*questions(config.prompts)]
@@ -155,13 +156,38 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
             finally:
                 await policy.close()
 
+        _check_no_more(config, writer.done, num_questions)
         attempts = Counter(sample_id for sample_id, _ in writer.done)
         if rows is not None:
             is_left = any(attempts[row.id] < config.num_siblings and _is_playable(row, episode) for row in rows)
         else:  # counted without the questions, which are made only where attempts are missing: scenes take long
             is_left = sum(num >= config.num_siblings for num in attempts.values()) < num_questions
         if is_left:
+            if checkpoints(config.out):
+                raise _more_attempts(config)
             asyncio.run(play())
+
+
+def _check_no_more(config: RejectionConfig, done: Collection[Key], num_questions: int) -> None:
+    """Raises InputError for attempts in the file that are not asked for: they would be selected too."""
+    num_there = len({sample_id for sample_id, _ in done})
+    if num_there > num_questions or any(sibling >= config.num_siblings for _, sibling in done):
+        most = max(sibling for _, sibling in done) + 1
+        raise InputError(
+            str(config.sampled),
+            expected=f"{config.num_siblings} attempts at {num_questions} questions at most",
+            got=f"{most} at {num_there}",
+            remedy="Ask for as many, or give another folder: out=PATH.",
+        )
+
+
+def _more_attempts(config: RejectionConfig) -> InputError:
+    return InputError(
+        str(config.out),
+        expected="prompts.num and num_siblings that its training began with",
+        got="more, or attempts that are gone",
+        remedy="Give them again, or another folder: out=PATH.",
+    )
 
 
 def _is_playable(sample: Sample, episode: EpisodeConfig) -> bool:

@@ -157,11 +157,11 @@ class RejectionConfig(Section):
         own += [f"data.{key}" for key in ("tasks", "rollouts") if isinstance(data, dict) and key in data]
         if own:
             raise ValueError(f"sft.{own[0]} follows from the rest of this file: leave it out (for tasks, give replay)")
-        if not isinstance(data, dict):
-            return values
+        out, replay = values.get("out", "."), values.get("replay") or []
+        if not (isinstance(data, dict) and isinstance(out, str | Path) and isinstance(replay, list)):
+            return values  # the fields themselves say what is wrong
         shared = {key: values[key] for key in SHARED if key in values}
-        selected = {"rollouts": Path(values.get("out", ".")) / "selected.jsonl"}
-        replay = values.get("replay") or []
+        selected = {"rollouts": Path(out) / "selected.jsonl"}
         origin = {"tasks": [selected, *replay]} if replay else selected
         return values | {"sft": {**shared, **sft, "data": {**data, **origin}}}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from vilasr.data.dataset import INFO_FILE, SHARD_FOLDER
 from vilasr.errors import InputError
+from vilasr.files import lock
 from vilasr.training.checkpoint import newest_checkpoint, read_state
+from vilasr.training.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -37,10 +39,35 @@ FREE = frozenset(
 def identity(config: BaseModel, *, free: Collection[str] = FREE) -> dict[str, Any]:
     """What must be equal for a run to be resumed, as it is kept in its checkpoints.
 
-    "config": the settings that are not `free`; "data": a digest of each file or dataset folder that they name. To be
-    called before the data are read, once: they may change later, while the run goes on with what it has read.
+    "config": the settings that are not `free`; "data": a digest of each file or dataset folder that they name, and of
+    the weights of a model that lies in a folder. To be called before the data are read, once: they may change later,
+    while the run goes on with what it has read.
     """
     return {"config": _settings(config, free), "data": _digests(config, free)}
+
+
+def weights_digest(model: str) -> dict[str, str]:
+    """Folder -> SHA-256 of the weights in it; nothing for a model of another kind. It may be trained anew one day."""
+    return _digest_of(Path(model), sorted(Path(model).glob("*.safetensors")))
+
+
+@contextmanager
+def only_run(out: Path) -> Iterator[None]:
+    """Hold the folder of a run while it works.
+
+    Raises:
+        InputError: another process works in it, or it cannot be written.
+    """
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / ".lock").open("ab")
+    with file:
+        try:
+            lock(file)
+        except BlockingIOError as error:
+            got, remedy = "another run that is at work in it", "Wait for it to end, or give another folder: out=PATH."
+            raise InputError(str(out), expected="a folder of our own", got=got, remedy=remedy) from error
+        yield
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,20 +136,24 @@ def _settings(config: BaseModel, free: Collection[str]) -> dict[str, Any]:
 
 
 def _digests(config: BaseModel, free: Collection[str]) -> dict[str, str]:
-    """Path -> SHA-256 of a file, or of the rows of a dataset folder and what it says about itself.
-
-    What cannot be read is left out: whoever needs it will say so.
-    """
-    digests = {}
+    """Path -> SHA-256 of a file, of the rows of a dataset folder and what it says about itself, or of weights."""
+    digests = weights_digest(getattr(config, "model", ""))
     for path in _paths(config.model_dump(exclude=set(free))):
-        files = [path / INFO_FILE, *sorted((path / SHARD_FOLDER).glob("*.parquet"))] if path.is_dir() else [path]
-        digest = hashlib.sha256()
-        with suppress(OSError):
-            for each in files:
-                with each.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
-            digests[str(path)] = digest.hexdigest()
+        rows = [path / INFO_FILE, *sorted((path / SHARD_FOLDER).glob("*.parquet"))]
+        digests |= _digest_of(path, rows if path.is_dir() else [path])
     return digests
+
+
+def _digest_of(path: Path, files: Collection[Path]) -> dict[str, str]:
+    """Of all files together; nothing where one cannot be read: whoever needs it will say so."""
+    digest = hashlib.sha256()
+    try:
+        for each in files:
+            with each.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError:
+        return {}
+    return {str(path): digest.hexdigest()} if files else {}
 
 
 def _paths(value: object) -> Iterator[Path]:

@@ -29,7 +29,7 @@ from vilasr.training.learner import Learner, episode_of, open_learner
 from vilasr.training.metrics import plot_run
 from vilasr.training.optim import set_rate, warmup_steps, warmup_then_cosine
 from vilasr.training.prefetch import prefetched
-from vilasr.training.resume import Start, find_start
+from vilasr.training.resume import Start, find_start, only_run
 from vilasr.training.samples import TrainingSample, count_dropped
 from vilasr.training.streak import SKIPPED, Streak
 from vilasr.training.stream import open_stream
@@ -91,9 +91,10 @@ def _train(config: SftConfig, learner: Learner, start: Start, report: Report) ->
     rate = warmup_then_cosine(
         config.num_steps, warmup=warmup_steps(config.optim, config.num_steps), final=config.optim.final_lr
     )
-    state = start.identity | {"processes": ranks.num}
+    state = start.identity | {"processes": ranks.num, "micro_tokens": config.micro_tokens}
     skipping = Streak(SKIPPED)
     with (
+        only_run(config.out) if ranks.is_first else nullcontext(),
         closing(metrics_log(config, first_step=start.step)) if ranks.is_first else nullcontext() as log,
         closing(prefetched(_batches(config, learner, episode, start.step), ahead=config.data.window)) as batches,
     ):
@@ -178,12 +179,20 @@ def _check_shares(config: SftConfig, ranks: Ranks) -> None:
 
 
 def _check_sharing(config: SftConfig, ranks: Ranks, start: Start) -> None:
-    """Raises InputError where processes have shared the data in another way and are in the midst of it."""
+    """Raises InputError for a run in its midst whose processes have shared the data in another way; or, with auxiliary
+    losses, cut batches up in another way: those are means over forward passes."""
+    if not 0 < start.step < config.num_steps:
+        return
+    cut = start.state.get("micro_tokens", config.micro_tokens)  # older checkpoints do not say
+    if config.is_guided and cut != config.micro_tokens:
+        expected = f"{cut}, as this run began: pointing and copying are averaged over forward passes"
+        raise InputError("micro_tokens", expected=expected, got=str(config.micro_tokens))
     processes = start.state.get("processes", 1)
-    if processes != ranks.num and start.step % config.data.window:
+    if processes != ranks.num and (config.is_guided or start.step % config.data.window):
+        at_window = f", or go on from a checkpoint at a multiple of {config.data.window} steps"
         raise InputError(
             str(start.folder),
             expected=f"the {processes} processes that have shared the data so far",
             got=str(ranks.num),
-            remedy=f"Start as many, or go on from a checkpoint at a multiple of {config.data.window} steps.",
+            remedy=f"Start as many{'' if config.is_guided else at_window}.",
         )

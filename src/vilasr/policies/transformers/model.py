@@ -74,6 +74,14 @@ def load_model(name: str | Path, *, dtype: torch.dtype = torch.float32, device: 
             got=f"token {chat.image_id}",
             remedy="Use the tokenizer.json that belongs to this checkpoint.",
         )
+    num_embeddings = model.config.text_config.vocab_size
+    if max(chat.special_ids) >= num_embeddings:
+        raise InputError(
+            str(folder / "tokenizer.json"),
+            expected=f"control tokens below {num_embeddings}, the number of embeddings that config.json tells",
+            got=f"token {max(chat.special_ids)}",
+            remedy="Use the tokenizer.json that belongs to this checkpoint.",
+        )
     return LoadedModel(
         name=str(name),
         folder=folder,
