@@ -8,11 +8,12 @@ from functools import lru_cache
 from vilasr.tasks.options import SIZE_TAKES, OptionReader
 
 QUESTIONS = ("camera_move", "camera_turn", "matching", "relative_position", "depth", "distance", "order")
+LESSONS = ("present", "lettered", "again")
 KINDS = ("room", "table")
 VIEWS = (2, 4)
 
 _ALLOWED = {
-    "question": "|".join((*QUESTIONS, "mixed")),
+    "question": "|".join((*QUESTIONS, "mixed", *LESSONS, "lessons")),
     "views": f"a number or a range within {VIEWS[0]} to {VIEWS[1]}",
     "kind": "|".join((*KINDS, "any")),
     "size": SIZE_TAKES,
@@ -34,7 +35,7 @@ def read_options(pairs: tuple[tuple[str, str], ...]) -> MultiviewOptions:
     """The options from (key, value) pairs, with defaults for the rest; raises InputError."""
     read, default = OptionReader("multiview", dict(pairs), _ALLOWED), MultiviewOptions()
     return MultiviewOptions(
-        question=read.one_of("question", (*QUESTIONS, "mixed"), default.question),
+        question=read.one_of("question", (*QUESTIONS, "mixed", *LESSONS, "lessons"), default.question),
         views=read.numbers("views", VIEWS, default.views),
         kind=read.one_of("kind", (*KINDS, "any"), default.kind),
         size=read.picture_size(default.size),

@@ -9,7 +9,7 @@ from vilasr.tasks.asking.choices import shuffled
 from vilasr.tasks.asking.plan import Plan, Step
 from vilasr.tasks.asking.words import centimetres, joined, metres
 from vilasr.tasks.multiview.question import Question
-from vilasr.tasks.multiview.stage import far
+from vilasr.tasks.multiview.stage import far, lettered_step
 from vilasr.tasks.scenes.geometry import distance
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
         options=options,
         answer=answer,
         plan=Plan(
-            steps=tuple(_lettered(stage, placed, letters, image) for image in images),
+            steps=tuple(lettered_step(stage, placed, letters, image) for image in images),
             concludes=(
                 f"From camera {one}: {told}. The order is {orders[0]}.",
                 f"From camera {one} it is {at}, so the order is {orders[0]}.",
@@ -194,15 +194,4 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
             "value": distances,
         },
         tags=tuple(tags),
-    )
-
-
-def _lettered(stage: Stage, placed: Sequence[tuple[SceneObject, int]], letters: Sequence[str], image: int) -> Step:
-    """The turn that boxes the things of one image and says which letter each has."""
-    found = ((mark, thing) for (thing, shown_in), mark in zip(placed, letters, strict=True) if shown_in == image)
-    here = sorted(found, key=lambda each: each[0])
-    at = [f"{mark} at {{{place}}} is the {stage.name(thing)}" for place, (mark, thing) in enumerate(here)]
-    return Step(
-        says=(f"In image {image}, {joined(at)}.", f"Image {image}: {', '.join(at)}."),
-        marks=tuple(stage.box(thing, image) for _, thing in here),
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vilasr.tasks.asking.plan import PlannedMark
-from vilasr.tasks.asking.words import describe, uniquely_named
+from vilasr.tasks.asking.plan import PlannedMark, Step
+from vilasr.tasks.asking.words import describe, joined, uniquely_named
 from vilasr.tasks.scenes.sight import is_well_visible
 from vilasr.types import Box, Line
 
@@ -146,6 +146,17 @@ class Stage:
             }
             for thing in things
         ]
+
+
+def lettered_step(stage: Stage, placed: Sequence[tuple[SceneObject, int]], letters: Sequence[str], image: int) -> Step:
+    """The turn that boxes the things of one image and says which letter each has."""
+    found = ((mark, thing) for (thing, shown_in), mark in zip(placed, letters, strict=True) if shown_in == image)
+    here = sorted(found, key=lambda each: each[0])
+    at = [f"{mark} at {{{place}}} is the {stage.name(thing)}" for place, (mark, thing) in enumerate(here)]
+    return Step(
+        says=(f"In image {image}, {joined(at)}.", f"Image {image}: {', '.join(at)}."),
+        marks=tuple(stage.box(thing, image) for _, thing in here),
+    )
 
 
 def ahead(place: Vec2, camera: Camera) -> Vec2:

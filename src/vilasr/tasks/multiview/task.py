@@ -10,7 +10,8 @@ from vilasr.tasks.asking.grade import grade_plan
 from vilasr.tasks.asking.plan import demonstrate_plan, plan_to_json
 from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
 from vilasr.tasks.multiview.cameras import MOVES, TURNS, glance, moved_camera, turned_camera
-from vilasr.tasks.multiview.options import KINDS, QUESTIONS, MultiviewOptions, read_options
+from vilasr.tasks.multiview.lessons import ask_again, ask_lettered, ask_present
+from vilasr.tasks.multiview.options import KINDS, LESSONS, QUESTIONS, MultiviewOptions, read_options
 from vilasr.tasks.multiview.questions_camera import ask_move, ask_turn
 from vilasr.tasks.multiview.questions_measure import ask_depth, ask_distance, ask_order
 from vilasr.tasks.multiview.questions_place import MATCHES, RELATIONS, ask_match, ask_relation
@@ -68,7 +69,11 @@ _TYPES = {
     "depth": _Type(ask=ask_depth),
     "distance": _Type(ask=ask_distance),
     "order": _Type(ask=ask_order),
+    "present": _Type(ask=ask_present, wishes=("1", "2", "3")),
+    "lettered": _Type(ask=ask_lettered, wishes=tuple("ABCD")),
+    "again": _Type(ask=ask_again),
 }
+_MIXED = {"mixed": QUESTIONS, "lessons": LESSONS}
 
 
 class MultiviewTask:
@@ -81,8 +86,10 @@ class MultiviewTask:
     how clear an answer must be is said in the modules of questions. What a choice asks about is boxed in the pictures
     and not named, so that nothing can be guessed from words.
 
-    Options: `question` (a type, or mixed: each as often), `views` (a number or a range), `kind` (room, table, any),
-    `size` of the pictures.
+    `present`, `lettered` and `again` are lessons: they are asked where `question` names them.
+
+    Options: `question` (a type, mixed or lessons: each as often), `views` (a number or a range), `kind` (room, table,
+    any), `size` of the pictures.
 
     Metadata: `question_type`, `kind`, `size` [width, height], `plan`, `cameras` (of each image: position, yaw, pitch,
     fovy), `images` (those asked about), `objects` (name, phrase, category, center, size, yaw; first those that are
@@ -102,7 +109,7 @@ class MultiviewTask:
         """
         chosen = read_options(tuple(sorted((options or {}).items())))
         rng = generator_for(self.name, self.version, split, seed, index)
-        question_type = chosen.question if chosen.question != "mixed" else rng.choice(QUESTIONS)
+        question_type = rng.choice(_MIXED[chosen.question]) if chosen.question in _MIXED else chosen.question
         stage, question = _find(question_type, chosen, rng)
         metadata: dict[str, Json] = {
             "question_type": question_type,
