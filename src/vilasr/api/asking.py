@@ -55,7 +55,7 @@ def ask(
     Args:
         images: one or several; a video stands for `frames` images, spread evenly, first and last included.
         options: texts of the options, without letters; the answer is then a letter.
-        model: "nano" (embedded; it knows synthetic mazes and nothing else), a checkpoint folder, or a Hugging Face
+        model: "nano" (embedded; it knows synthetic mazes and rooms), a checkpoint folder, or a Hugging Face
             name; with `endpoint`, the model's name there. A local model stays loaded for the next call.
         endpoint: base URL of an OpenAI-compatible server, up to and including /v1.
         drawing: False asks for reasoning and an answer without drawing.

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vilasr.types import Sample
 
 NANO_NOTE = (
-    "nano has only ever seen synthetic mazes and marks: expect nothing of it on other pictures. "
+    "nano has only ever seen synthetic mazes and rooms: expect nothing of it on other pictures. "
     "Name a real model with --model or --endpoint."
 )
 EXAMPLES = """\

@@ -31,7 +31,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, required: bool = False
         default=None if required else "nano",
         required=required,
         metavar="M",
-        help="'nano' (embedded, synthetic mazes only), a checkpoint folder, a Hugging Face name, or with --endpoint "
+        help="'nano' (embedded: synthetic mazes, rooms), a checkpoint folder, a Hugging Face name, or with --endpoint "
         "the model's name there",
     )
     group.add_argument(
