@@ -137,7 +137,8 @@ def _settings(config: BaseModel, free: Collection[str]) -> dict[str, Any]:
 
 def _digests(config: BaseModel, free: Collection[str]) -> dict[str, str]:
     """Path -> SHA-256 of a file, of the rows of a dataset folder and what it says about itself, or of weights."""
-    digests = weights_digest(getattr(config, "model", ""))
+    model = getattr(config, "model", None)
+    digests = weights_digest(model) if model else {}
     for path in _paths(config.model_dump(exclude=set(free))):
         rows = [path / INFO_FILE, *sorted((path / SHARD_FOLDER).glob("*.parquet"))]
         digests |= _digest_of(path, rows if path.is_dir() else [path])
