@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vilasr.data.dataset import IMAGE_FOLDER, INFO_FILE, SHARD_FOLDER, DatasetInfo, shard_path
 from vilasr.data.journal import journal_path, num_rows_there
 from vilasr.errors import InputError
-from vilasr.files import lock
+from vilasr.files import lock_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,12 +71,8 @@ def only_writer(folder: Path, info: DatasetInfo) -> Iterator[None]:
     with disk_errors(folder, info):
         file = (folder / INFO_FILE).open("r+b")
     with file:
-        try:
-            lock(file)
-        except BlockingIOError as error:
-            got = "another process that is writing it"
-            remedy = "Wait for it, or give another folder."
-            raise InputError(str(folder), expected="a dataset of its own", got=got, remedy=remedy) from error
+        got, remedy = "another process that is writing it", "Wait for it, or give another folder."
+        lock_for(folder, file, expected="a dataset of its own", got=got, remedy=remedy)
         yield
 
 

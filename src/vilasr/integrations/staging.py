@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.drawing import content_key, load_image, save_png
 from vilasr.errors import InputError
+from vilasr.files import lock_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,20 +61,11 @@ def staged_folder(out: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path, name: str) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # no such locks on Windows: there, two writers at once are the user's care
-        yield
-        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        got, remedy = "another run that is writing it", "Wait for it to end, or give another folder."
+        lock_for(name, descriptor, expected="a folder of our own", got=got, remedy=remedy)
         yield
-    except BlockingIOError as error:
-        remedy = "Wait for it to end, or give another folder."
-        raise InputError(
-            name, expected="a folder of our own", got="another run that is writing it", remedy=remedy
-        ) from error
     finally:
         os.close(descriptor)
 

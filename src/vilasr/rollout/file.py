@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from vilasr.drawing import content_key, is_whole_png, load_image, save_png
 from vilasr.errors import DataError, InputError, InvariantError
-from vilasr.files import lock
+from vilasr.files import lock_for
 from vilasr.rollout.codec import IMAGE_FOLDER, decode_rollout, encode_rollout, without_tokens
 from vilasr.rollout.header import HEADER_START, Header, decode_header, differences, encode_header
 from vilasr.types import Status
@@ -226,15 +226,8 @@ class RolloutWriter:
             self.close()
 
     def _lock(self) -> None:
-        try:
-            lock(self._file)
-        except BlockingIOError as error:
-            raise InputError(
-                str(self.path),
-                expected="a file of our own",
-                got="another run that is writing it",
-                remedy="Wait for it to end, or write to another path.",
-            ) from error
+        got, remedy = "another run that is writing it", "Wait for it to end, or write to another path."
+        lock_for(self.path, self._file, expected="a file of our own", got=got, remedy=remedy)
 
     def _begin(self) -> int:
         if os.fstat(self._file.fileno()).st_size:

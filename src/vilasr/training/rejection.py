@@ -171,8 +171,8 @@ def sample_rollouts(config: RejectionConfig, *, report: Report) -> None:
 def _check_no_more(config: RejectionConfig, done: Collection[Key], num_questions: int) -> None:
     """Raises InputError for attempts in the file that are not asked for: they would be selected too."""
     num_there = len({sample_id for sample_id, _ in done})
-    if num_there > num_questions or any(sibling >= config.num_siblings for _, sibling in done):
-        most = max(sibling for _, sibling in done) + 1
+    most = 1 + max((sibling for _, sibling in done), default=-1)
+    if num_there > num_questions or most > config.num_siblings:
         raise InputError(
             str(config.sampled),
             expected=f"{config.num_siblings} attempts at {num_questions} questions at most",

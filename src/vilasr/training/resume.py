@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from vilasr.data.dataset import INFO_FILE, SHARD_FOLDER
 from vilasr.errors import InputError
-from vilasr.files import lock
+from vilasr.files import lock_for
 from vilasr.training.checkpoint import newest_checkpoint, read_state
 from vilasr.training.disk import disk_errors
 
@@ -62,11 +62,8 @@ def only_run(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         file = (out / ".lock").open("ab")
     with file:
-        try:
-            lock(file)
-        except BlockingIOError as error:
-            got, remedy = "another run that is at work in it", "Wait for it to end, or give another folder: out=PATH."
-            raise InputError(str(out), expected="a folder of our own", got=got, remedy=remedy) from error
+        got, remedy = "another run that is at work in it", "Wait for it to end, or give another folder: out=PATH."
+        lock_for(out, file, expected="a folder of our own", got=got, remedy=remedy)
         yield
 
 

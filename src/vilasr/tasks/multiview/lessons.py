@@ -12,7 +12,7 @@ from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, Step
 from vilasr.tasks.asking.words import joined, listed
 from vilasr.tasks.multiview.question import Question
-from vilasr.tasks.multiview.stage import lettered_step
+from vilasr.tasks.multiview.stage import lettered_step, step_again
 
 if TYPE_CHECKING:
     import random
@@ -117,13 +117,7 @@ def ask_again(stage: Stage, wish: str, rng: random.Random) -> Question | None:
         says=(f"Image {image}: at {{0}}, in the red box, is the {name}.",),
         marks=(stage.box(thing, image),),
     )
-    again = tuple(
-        Step(
-            says=(f"In image {other} the same {name} is at {{0}}.", f"Image {other} shows this {name} at {{0}}."),
-            marks=(stage.box(thing, other),),
-        )
-        for other in others
-    )
+    again = tuple(step_again(stage, thing, other) for other in others)
     return Question(
         text=rng.choice(_AGAIN_TEXTS).format(image=image),
         answer=str(len(others)),

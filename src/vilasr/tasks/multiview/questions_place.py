@@ -13,7 +13,7 @@ from vilasr.tasks.asking.choices import letter, shuffled
 from vilasr.tasks.asking.plan import Plan, Step
 from vilasr.tasks.asking.words import centimetres
 from vilasr.tasks.multiview.question import Question
-from vilasr.tasks.multiview.stage import ahead, far
+from vilasr.tasks.multiview.stage import ahead, far, step_again
 from vilasr.tasks.scenes.geometry import stand_apart
 
 if TYPE_CHECKING:
@@ -130,13 +130,7 @@ def _match(
                 ),
                 marks=(stage.box(thing, one),),
             ),
-            Step(
-                says=(
-                    f"In image {other} the same {name} is at {{0}}.",
-                    f"Image {other} shows this {name} at {{0}}.",
-                ),
-                marks=(stage.box(thing, other),),
-            ),
+            step_again(stage, thing, other),
         ),
         concludes=(f"That is box {answer}.", f"The box around it has the letter {answer}."),
     )

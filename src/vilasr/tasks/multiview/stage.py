@@ -159,6 +159,15 @@ def lettered_step(stage: Stage, placed: Sequence[tuple[SceneObject, int]], lette
     )
 
 
+def step_again(stage: Stage, thing: SceneObject, image: int) -> Step:
+    """The turn that boxes in another image what was boxed in the one before."""
+    name = stage.name(thing)
+    return Step(
+        says=(f"In image {image} the same {name} is at {{0}}.", f"Image {image} shows this {name} at {{0}}."),
+        marks=(stage.box(thing, image),),
+    )
+
+
 def ahead(place: Vec2, camera: Camera) -> Vec2:
     """(right, forward) of a place on the ground in m, as the camera looks: its tilt is ignored."""
     dx, dy = place[0] - camera.position[0], place[1] - camera.position[1]
