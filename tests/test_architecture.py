@@ -12,7 +12,7 @@ import vilasr
 PACKAGE = Path(vilasr.__file__).parent
 LAYERS = [
     {"errors", "files", "plurals", "types"},
-    {"drawing", "machine"},
+    {"drawing", "locks", "machine"},
     {"protocol", "viewer"},
     {"env"},
     {"tasks", "policies"},

@@ -6,8 +6,6 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from vilasr.errors import InputError
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -45,11 +43,3 @@ def lock(file: BinaryIO | int) -> None:
     except ImportError:  # no such locks on Windows: there, two writers at once are the user's care
         return
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def lock_for(name: object, file: BinaryIO | int, *, expected: str, got: str, remedy: str) -> None:
-    """`lock`, for who does not wait: where another process has it, an InputError about `name` in these words."""
-    try:
-        lock(file)
-    except BlockingIOError as error:
-        raise InputError(str(name), expected=expected, got=got, remedy=remedy) from error

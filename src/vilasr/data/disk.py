@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vilasr.data.dataset import IMAGE_FOLDER, INFO_FILE, SHARD_FOLDER, DatasetInfo, shard_path
 from vilasr.data.journal import journal_path, num_rows_there
 from vilasr.errors import InputError
-from vilasr.files import lock_for
+from vilasr.locks import lock_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

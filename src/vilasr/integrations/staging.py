@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.drawing import content_key, load_image, save_png
 from vilasr.errors import InputError
-from vilasr.files import lock_for
+from vilasr.locks import lock_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from vilasr.drawing import content_key, is_whole_png, load_image, save_png
 from vilasr.errors import DataError, InputError, InvariantError
-from vilasr.files import lock_for
+from vilasr.locks import lock_for
 from vilasr.rollout.codec import IMAGE_FOLDER, decode_rollout, encode_rollout, without_tokens
 from vilasr.rollout.header import HEADER_START, Header, decode_header, differences, encode_header
 from vilasr.types import Status

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from vilasr.data.dataset import INFO_FILE, SHARD_FOLDER
 from vilasr.errors import InputError
-from vilasr.files import lock_for
+from vilasr.locks import lock_for
 from vilasr.training.checkpoint import newest_checkpoint, read_state
 from vilasr.training.disk import disk_errors
 
