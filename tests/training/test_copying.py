@@ -158,7 +158,7 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
         nano_folder,
         tmp_path,
         steps=1,
-        pointing=PointingSection(weight=0.5, layer=1),
+        pointing=PointingSection(weight=0.5, naming=0.125, layer=1),
         copying=CopyingSection(weight=0.25, early_layer=0, late_layer=1),
     )
     heads = SimpleNamespace(vocab_size=nano.model.config.text_config.vocab_size, num_hidden_layers=2)
@@ -168,14 +168,24 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
     batch = hand_batch(nano.chat, said(nano.chat, 4, "A [5, 6]. A [5, 6]."), grids=[(1, 4, 4)])
     found = guidance.taps(batch)
     sizes = {name: len(group) for name, group in found.items()}
-    assert sizes == {"looking": 1, "looking_back": 3, "moves": 1, "nexts": 1, "answers": 1, "copying": 1}
-    for group, mass in zip(found.values(), ([-1.0], [-2.0, -3.0, -4.0], [-6.0], [-8.0], [-7.0], [-5.0]), strict=True):
+    assert sizes == {"looking": 1, "naming": 2, "looking_back": 3, "moves": 1, "nexts": 1, "answers": 1, "copying": 1}
+    for group, mass in zip(
+        found.values(), ([-1.0], [-8.0, -16.0], [-2.0, -3.0, -4.0], [-6.0], [-8.0], [-7.0], [-5.0]), strict=True
+    ):
         for tap, value in zip(group, mass, strict=True):
             tap.log_mass = torch.full((3, 2), value)
     total, metrics = guidance.loss(found, batch, torch.zeros(int(batch.loss_mask.sum())))
-    masses = {"looking": 1.0, "looking_back": 3.0, "moves": 6.0, "nexts": 8.0, "answers": 7.0, "copying": 5.0}
+    masses = {
+        "looking": 1.0,
+        "naming": 12.0,
+        "looking_back": 3.0,
+        "moves": 6.0,
+        "nexts": 8.0,
+        "answers": 7.0,
+        "copying": 5.0,
+    }
     assert metrics == masses | {"concluding": 0.0}
-    assert total.item() == 0.5 * 1 + 0.25 * (3 + 6 + 8 + 7 + 5)
+    assert total.item() == 0.5 * 1 + 0.125 * 12 + 0.25 * (3 + 6 + 8 + 7 + 5)
 
 
 def test_without_weights_there_is_no_guidance(nano, nano_folder, tmp_path):

@@ -36,11 +36,14 @@ def test_each_stage_begins_with_the_model_of_the_one_before(chain):
     assert all(later.model == str(earlier.out / "model") for earlier, later in pairwise(chain))
 
 
-def test_every_dataset_that_is_learned_from_is_made(chain):
-    sources = [config.data.tasks for config in chain if isinstance(config, SftConfig)]
-    sources += [config.replay for config in chain if isinstance(config, RejectionConfig)]
-    used = {source.dataset for each in sources for source in each if source.dataset}
-    assert used == {RUNS / "data" / task for task in DATASETS}
+def test_every_dataset_is_made_before_a_stage_learns_from_it_and_none_for_nothing(chain):
+    made, used = set(), set()
+    for name, config in zip(CHAIN, chain, strict=True):
+        made |= {RUNS / "data" / dataset for dataset in DATASETS.get(name, {})}
+        sources = config.data.tasks if isinstance(config, SftConfig) else getattr(config, "replay", ())
+        used |= {source.dataset for source in sources if source.dataset}
+        assert used <= made
+    assert used == made
 
 
 @pytest.fixture
@@ -57,17 +60,18 @@ def commands(monkeypatch):
 
 def test_building_runs_all_stages_in_order_and_then_writes_the_package(commands, tmp_path):
     build.main(["--out", str(tmp_path)])
-    trained = [
-        ("train", stage, f"configs/nano/{name}.toml", 2 if stage == "sft" else 1) for name, stage in CHAIN.items()
-    ]
-    made = [("generate", task, "--seed", 1) for task in DATASETS]
     assert commands == [
         "see",
         "fresh",
-        *trained[:2],
-        *made,
-        *trained[2:],
-        ("package", RUNS / "5-reinforce/model", tmp_path),
+        ("train", "sft", "configs/nano/1-point.toml", 2),
+        ("train", "sft", "configs/nano/2-draw.toml", 2),
+        *[("generate", task, "--seed", 1) for task in ("multiview", "video")],
+        ("train", "sft", "configs/nano/3-all.toml", 2),
+        *[("generate", "multiview", "--seed", 1)] * 2,
+        ("train", "sft", "configs/nano/4-views.toml", 2),
+        ("train", "rejection", "configs/nano/5-reflect.toml", 1),
+        ("train", "grpo", "configs/nano/6-reinforce.toml", 1),
+        ("package", RUNS / "6-reinforce/model", tmp_path),
     ]
 
 

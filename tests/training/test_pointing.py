@@ -122,3 +122,39 @@ def test_of_several_images_an_unnamed_or_unknown_one_is_not_looked_at_nor_what_i
     ids, mask = said(CHAT, 4, "", 4, text)
     mask = [int(place >= len(ids) - len(CHAT.encode(text))) for place in range(len(ids))]
     assert not keys(READER.tap(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)] * 2), layer=0, num_heads=1))
+
+
+def of_two_images(text: str):
+    """(batch, its ids): two images of 8 and 4 visual tokens are shown, each after its label, then `text` is said."""
+    told, _ = said(CHAT, "Image 1 (", 8, "Image 2 (", 4)
+    ids, trained = said(CHAT, text)
+    return hand_batch(CHAT, (told + ids, [0] * len(told) + trained), grids=[(1, 4, 8), (1, 4, 4)]), told + ids
+
+
+def named(ids: list[int]) -> list[int]:
+    """Where numbers of images stand, in the labels and in what is said."""
+    return [place for place in range(1, len(ids)) if CHAT.text([ids[place - 1]]).endswith("mage ")]
+
+
+def test_one_in_four_visual_tokens_looks_at_the_label_of_its_own_image():
+    a_batch, ids = of_two_images("cup")
+    labels, _ = READER.naming_taps(a_batch, layer=1)
+    pads = [place for place, token in enumerate(ids) if token == CHAT.image_id]
+    one, two = (ids.index(CHAT.encode(number)[0]) for number in "12")
+    assert pairs(labels) == [(0, pads[0], one), (0, pads[4], one), (0, pads[8], two)]
+    assert (labels.layer, labels.heads) == (1, slice(4, 6))
+
+
+def test_the_numbers_of_a_box_look_at_the_last_name_of_an_image_that_was_said():
+    a_batch, ids = of_two_images("Image 1: cup [1, 2, 3, 4]. In image 2 the cup is at [1, 2, 3, 4].")
+    _, names = READER.naming_taps(a_batch, layer=1)
+    one, two = (max(place for place in named(ids) if ids[place] == CHAT.encode(number)[0]) for number in "12")
+    assert [key for _, _, key in pairs(names)] == [one] * 4 + [two] * 4
+    assert [CHAT.text([ids[query + 1]]) for _, query, _ in pairs(names)] == ["1", "2", "3", "4"] * 2
+
+
+def test_one_image_has_no_name_to_look_at():
+    ids, mask = said(CHAT, "Image 1 (", 4, "Image 1: cup [1, 2, 3, 4].")
+    for tap in READER.naming_taps(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]), layer=1):
+        assert not pairs(tap)
+        assert tap.loss() == 0

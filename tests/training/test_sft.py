@@ -195,6 +195,10 @@ def test_bad_data_stops_the_run_with_its_own_error(nano_folder, tmp_path):
             {"pointing": PointingSection(weight=0.1, num_heads=3)},
             "pointing: .*at most 2 heads; got layer 2 and 3 heads",
         ),
+        (
+            {"pointing": PointingSection(weight=0.1, naming=0.1)},
+            r"pointing\.naming: .*at most 2 heads; got layer 2 and 6 heads",
+        ),
         ({"copying": CopyingSection(weight=0.1, late_layer=2)}, "copying: .*at most 2 heads; got layer 2 and 6 heads"),
     ],
 )

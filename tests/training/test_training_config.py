@@ -54,8 +54,8 @@ def kind_of(path):
     """The name of a file begins with that of its stage; those of fine-tuning have others."""
     kinds = {
         "0-see": SeeingConfig,
-        "4-reflect": RejectionConfig,
-        "5-reinforce": GrpoConfig,
+        "5-reflect": RejectionConfig,
+        "6-reinforce": GrpoConfig,
         "rejection": RejectionConfig,
         "synthesis": RejectionConfig,
         "grpo": GrpoConfig,
@@ -117,6 +117,7 @@ def test_overrides_replace_nested_values_and_bare_words_are_text(write):
             r"attention that gradient_checkpointing does not keep",
         ),
         (["pointing.weight=0.1"], r"pointing and copying need matmul_attention = true"),
+        (["pointing.naming=0.1"], r"pointing\.naming needs pointing\.weight, and a layer before pointing\.layer"),
         (["copying.weight=0.1"], r"pointing and copying need matmul_attention = true"),
         (["steps=0", "data.seed=x"], r"2 problems in all\."),
         (["steps"], r"override: expected key\.path=value; got 'steps'"),

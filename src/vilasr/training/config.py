@@ -180,11 +180,21 @@ class ValidationSection(Section):
 
 
 class PointingSection(Section):
-    """The auxiliary loss of `vilasr.training.pointing`; needs `matmul_attention`."""
+    """The auxiliary losses of `vilasr.training.pointing`; they need `matmul_attention`.
+
+    `naming` is the weight of that on names of images, in the layer before `layer`, and needs `weight`.
+    """
 
     weight: float = Field(default=0.0, ge=0)
+    naming: float = Field(default=0.0, ge=0)
     layer: int = Field(default=2, ge=0)
     num_heads: int = Field(default=2, gt=0)
+
+    @model_validator(mode="after")
+    def _naming_comes_before(self) -> PointingSection:
+        if self.naming and not (self.weight and self.layer):
+            raise ValueError("pointing.naming needs pointing.weight, and a layer before pointing.layer")
+        return self
 
 
 class CopyingSection(Section):

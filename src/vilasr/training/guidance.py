@@ -8,7 +8,7 @@ import torch
 
 from vilasr.errors import InputError
 from vilasr.training.copying import NUM_HEADS, CopyReader
-from vilasr.training.pointing import PointReader
+from vilasr.training.pointing import NAMING_HEADS, PointReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ class Guidance:
         text = loaded.model.config.text_config
         for name, weight, layer, num_heads in (
             ("pointing", config.pointing.weight, config.pointing.layer, config.pointing.num_heads),
+            ("pointing.naming", config.pointing.naming, config.pointing.layer, NAMING_HEADS.stop),
             ("copying", config.copying.weight, max(config.copying.early_layer, config.copying.late_layer), NUM_HEADS),
         ):
             if weight and (layer >= text.num_hidden_layers or num_heads > text.num_attention_heads):
@@ -57,6 +58,8 @@ class Guidance:
         if self._points is not None:
             pointing = self._pointing
             taps["looking"] = (self._points.tap(batch, layer=pointing.layer, num_heads=pointing.num_heads),)
+            if pointing.naming:
+                taps["naming"] = self._points.naming_taps(batch, layer=pointing.layer - 1)
         copying = self._copying
         if self._copies is not None and copying.weight:
             *back, moves, nexts, answers, copies = self._copies.taps(
@@ -77,6 +80,7 @@ class Guidance:
         copying = self._copying.weight
         weights = {
             "looking": self._pointing.weight,
+            "naming": self._pointing.naming,
             "looking_back": copying,
             "moves": copying,
             "nexts": copying,

@@ -6,6 +6,10 @@ positions that predict the numbers of a point or of a box should attend to the v
 in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
 on the image that the sentence names; a length is read off the boxes of the things that it is a length of, and a name
 that follows a box off that box. A pretrained model does not need this; its weight is zero by default.
+
+Of several images, the one that is named must be told from the others: what holds a thing is found in any of them. So,
+in an earlier layer, other heads may be told to look at names of images, "Image 3": visual tokens at the label of their
+image, and the numbers of a box at the name that was said last (`naming_taps`).
 """
 
 from __future__ import annotations
@@ -26,6 +30,26 @@ if TYPE_CHECKING:
     from vilasr.training.batch import Batch
 
 _POINT, _BOX = 2, 4
+_LABELLED_STRIDE = 4
+"""Of the visual tokens of an image, one in so many is told to look at its label: they share their weights."""
+NAMING_HEADS = slice(4, 6)
+"""Beside those of `vilasr.training.copying`, which takes the first three of an early layer."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Said:
+    """A point or box in words: where its bracket opens, its numbers, the image that it is on, and where that image's
+    number was said, if it was."""
+
+    start: int
+    numbers: list[int]
+    place: _Place
+    name: int | None = None
+
+    @property
+    def queries(self) -> range:
+        """What predicts the numbers: the bracket and the commas."""
+        return range(self.start, self.start + 2 * len(self.numbers), 2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,14 +105,14 @@ class PointReader:
         for row, places in enumerate(_images(batch, self._image_id)):
             ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
             boxes: dict[int, torch.Tensor] = {}
-            for start, numbers, place in self._found(ids, loss_mask, places):
+            for said in self._found(ids, loss_mask, places):
                 wanted = torch.zeros(length, dtype=torch.bool)
-                wanted[place.tokens(numbers, self._token_px)] = True
-                rows += [row] * len(numbers)
-                queries += range(start, start + 2 * len(numbers), 2)
-                targets += [wanted] * len(numbers)
-                if len(numbers) == _BOX:
-                    boxes[start] = wanted
+                wanted[said.place.tokens(said.numbers, self._token_px)] = True
+                rows += [row] * len(said.numbers)
+                queries += said.queries
+                targets += [wanted] * len(said.numbers)
+                if len(said.numbers) == _BOX:
+                    boxes[said.start] = wanted
             for query, wanted in self._read_off(ids, loss_mask, boxes):
                 rows.append(row)
                 queries.append(query)
@@ -101,10 +125,28 @@ class PointReader:
             targets=torch.stack(targets) if targets else torch.zeros((0, length), dtype=torch.bool),
         )
 
-    def _found(
-        self, ids: torch.Tensor, loss_mask: torch.Tensor, places: list[_Place]
-    ) -> Iterator[tuple[int, list[int], _Place]]:
-        """(place of the opening bracket, its numbers, the image they are on) of each point and box."""
+    def naming_taps(self, batch: Batch, *, layer: int) -> tuple[SpanTap, SpanTap]:
+        """Where there are several images: visual tokens look at their image's label; the numbers of a box look at the
+        name of its image."""
+        labels: list[tuple[int, int, int]] = []
+        names: list[tuple[int, int, int]] = []
+        for row, places in enumerate(_images(batch, self._image_id)):
+            if len(places) < 2:
+                continue
+            ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
+            is_label = self._names_image[ids[:-1]] & (self._number[ids[1:]] >= 0) & ~loss_mask[1:]
+            for place in places:
+                if before := is_label[: place.first].nonzero().squeeze(-1).tolist():
+                    tokens = range(place.first, place.first + place.height * place.width, _LABELLED_STRIDE)
+                    labels += [(row, token, before[-1] + 1) for token in tokens]
+            for said in self._found(ids, loss_mask, places):
+                if said.name is not None:
+                    names += [(row, query, said.name) for query in said.queries]
+        length = batch.ids.shape[1]
+        return _looking_at(labels, length, layer=layer), _looking_at(names, length, layer=layer)
+
+    def _found(self, ids: torch.Tensor, loss_mask: torch.Tensor, places: list[_Place]) -> Iterator[_Said]:
+        """Each point and box."""
         if not loss_mask.any():
             return
         shown = [place for place in places if place.first < int(loss_mask.nonzero()[0])]
@@ -118,12 +160,13 @@ class PointReader:
                     break
                 numbers.append(int(number[at + 1]))
             if len(numbers) == _POINT and start < points_end:
-                yield start, numbers, shown[0]
+                yield _Said(start=start, numbers=numbers, place=shown[0])
             elif len(numbers) == _BOX and numbers[0] < numbers[2] and numbers[1] < numbers[3]:
                 names = [at for at in named if at < start and bool(loss_mask[at + 1 : start].all())]
-                image = int(number[names[-1] + 1]) if names else len(shown) == 1
+                name = names[-1] + 1 if names else None
+                image = int(len(shown) == 1) if name is None else int(number[name])
                 if 1 <= image <= len(shown):
-                    yield start, numbers, shown[image - 1]
+                    yield _Said(start=start, numbers=numbers, place=shown[image - 1], name=name)
 
     def _read_off(
         self, ids: torch.Tensor, loss_mask: torch.Tensor, boxes: dict[int, torch.Tensor]
@@ -145,6 +188,13 @@ class PointReader:
         for name, box in named_after(text, sorted(by_bracket)):
             if name in starts:
                 yield starts[name] - 1, by_bracket[box]
+
+
+def _looking_at(pairs: list[tuple[int, int, int]], length: int, *, layer: int) -> SpanTap:
+    """The tap of (row, query, key) each."""
+    rows, queries, wanted = torch.tensor(pairs, dtype=torch.long).view(-1, 3).unbind(1)
+    targets = torch.arange(length)[None] == wanted[:, None]
+    return SpanTap(layer=layer, heads=NAMING_HEADS, rows=rows, queries=queries, targets=targets)
 
 
 def _images(batch: Batch, image_id: int) -> list[list[_Place]]:

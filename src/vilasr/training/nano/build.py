@@ -17,16 +17,29 @@ from vilasr.training.memory import restart_keeping_memory
 CONFIGS = Path("configs/nano")
 RUNS = Path("runs/nano")
 PACKAGE = Path("src/vilasr/models/nano")
-CHAIN = {"1-point": "sft", "2-draw": "sft", "3-all": "sft", "4-reflect": "rejection", "5-reinforce": "grpo"}
+CHAIN = {
+    "1-point": "sft",
+    "2-draw": "sft",
+    "3-all": "sft",
+    "4-views": "sft",
+    "5-reflect": "rejection",
+    "6-reinforce": "grpo",
+}
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
 """Of seeing and fine-tuning: two of one thread are faster than one of two."""
+_SMALL = ("--family-option", "size=192")
 DATASETS = {
-    "multiview": ("--num", "1500", "--family-option", "size=192"),
-    "video": ("--num", "1200", "--family-option", "size=192", "--family-option", "frames=16"),
+    "3-all": {
+        "multiview": ("multiview", "--seed", "100", "--num", "1500", *_SMALL),
+        "video": ("video", "--seed", "100", "--num", "1200", *_SMALL, "--family-option", "frames=16"),
+    },
+    "4-views": {
+        "lessons": ("multiview", "--seed", "100", "--num", "5000", *_SMALL, "--family-option", "question=lessons"),
+        "more-multiview": ("multiview", "--seed", "101", "--num", "4000", *_SMALL),
+    },
 }
-"""Made before FIRST_WITH_DATASETS: their pictures take longer to render than to learn from."""
-FIRST_WITH_DATASETS = "3-all"
+"""Stage -> name -> arguments of what is made before it: pictures that take longer to render than to learn from."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,8 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
     see()
     fresh()
     for name, stage in CHAIN.items():  # `vilasr` sees by itself what is finished
-        for task, options in DATASETS.items() if name == FIRST_WITH_DATASETS else ():
-            run("generate", task, "--seed", "100", "--out", str(RUNS / "data" / task), *options)
+        for dataset, words in DATASETS.get(name, {}).items():
+            run("generate", *words, "--out", str(RUNS / "data" / dataset))
         run("train", stage, str(CONFIGS / f"{name}.toml"), processes=NUM_PROCESSES if stage == "sft" else 1)
         if name == args.until:
             return
