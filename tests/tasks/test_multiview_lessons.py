@@ -10,7 +10,8 @@ from handmade_stage import stage, thing
 
 from vilasr.tasks.asking.plan import plan_of
 from vilasr.tasks.multiview import QUESTIONS, MultiviewTask
-from vilasr.tasks.multiview.lessons import ask_again, ask_lettered, ask_present
+from vilasr.tasks.multiview.lessons import ask_again, ask_colored, ask_lettered, ask_present
+from vilasr.tasks.scenes.colors import COLORS
 from vilasr.types import AnswerType
 
 THINGS = [thing("mug", 0, 4), thing("lamp", 1, 4), thing("vase", -1, 4)]
@@ -64,6 +65,21 @@ def test_a_letter_is_around_the_thing_asked_for_and_letters_are_in_several_image
     assert ask_lettered(two, "D", random.Random(0)) is None
 
 
+@pytest.mark.parametrize("wish", "012")
+def test_as_many_lettered_things_have_the_colour_asked_for_and_all_are_said_with_theirs(wish):
+    things = [thing("mug", 0, 4, color="red"), thing("lamp", 1, 4, color="red"), thing("vase", -1, 4, color="blue")]
+    two = stage(things, MUG_AND_LAMP, MUG_AND_VASE)
+    colors = {"mug": "red", "lamp": "red", "vase": "blue"}
+    for seed in range(10):
+        question = ask_colored(two, wish, random.Random(seed))
+        (asked,) = (color for color in COLORS if re.search(rf"\b{color}\b", question.text))
+        assert list(colors.values()).count(asked) == int(wish) == int(question.answer)
+        said = " ".join(step.says[0] for step in question.plan.steps)
+        assert all(f"is the {color} {name}" in said for name, color in colors.items())
+        assert sorted(tag.label for tag in question.tags) == ["A", "B", "C"]
+    assert ask_colored(two, "3", random.Random(0)) is None
+
+
 def test_a_thing_is_counted_in_every_other_image_that_shows_it():
     three = stage(THINGS, MUG_AND_LAMP, MUG_AND_VASE, {"lamp_1": (5, 5, 50, 50)})
     asked = set()
@@ -82,7 +98,7 @@ def test_lessons_are_made_where_they_are_asked_for_and_in_no_benchmark():
     options = {"question": "lessons", "size": "112", "views": "2-3"}
     samples = [task.generate("train", index, 3, options) for index in range(6)]
     types = {sample.metadata["question_type"] for sample in samples}
-    assert types <= {"present", "lettered", "again"}
+    assert types <= {"present", "lettered", "colored", "again"}
     assert not types & {*QUESTIONS}
     for sample in samples:
         boxes = [each.mark for step in plan_of(sample).steps for each in step.marks]

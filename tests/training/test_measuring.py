@@ -60,9 +60,9 @@ def test_a_length_is_of_the_things_that_its_clause_names_or_else_its_sentence(te
     ("text", "expected"),
     [
         ("The dot is at [1, 2, 3, 4]. Around it, at [5, 6, 7, 8], is the mug. It lies on the mug.", [("mug", 2)]),
-        ("In image 1 the red box at [1, 2, 3, 4] holds the red mug.", [("red", 1)]),
-        ("Image 1: at [1, 2, 3, 4], in the red box, is the toy car.", [("toy", 1)]),
-        ("Image 2 shows the sink at [1, 2, 3, 4] and at [5, 6, 7, 8] the pink chair.", [("pink", 2)]),
+        ("In image 1 the red box at [1, 2, 3, 4] holds the red mug.", [("red", 1), ("mug", 1)]),
+        ("Image 1: at [1, 2, 3, 4], in the red box, is the black toy car.", [("black", 1), ("toy", 1)]),
+        ("Image 2 shows the sink at [1, 2, 3, 4] and at [5, 6, 7, 8] the pink chair.", [("pink", 2), ("chair", 2)]),
         ("I see mug [1, 2, 3, 4], bowl [5, 6, 7, 8]. The bowl is nearer.", []),
         ("In image 2 the mug is at [1, 2, 3, 4], the bowl at [5, 6, 7, 8].", []),
     ],

@@ -69,9 +69,11 @@ def test_building_runs_all_stages_in_order_and_then_writes_the_package(commands,
         ("train", "sft", "configs/nano/3-all.toml", 2),
         *[("generate", "multiview", "--seed", 1)] * 2,
         ("train", "sft", "configs/nano/4-views.toml", 2),
-        ("train", "rejection", "configs/nano/5-reflect.toml", 1),
-        ("train", "grpo", "configs/nano/6-reinforce.toml", 1),
-        ("package", RUNS / "6-reinforce/model", tmp_path),
+        *[("generate", task, "--seed", 1) for task in ("multiview", "video")],
+        ("train", "sft", "configs/nano/5-names.toml", 2),
+        ("train", "rejection", "configs/nano/6-reflect.toml", 1),
+        ("train", "grpo", "configs/nano/7-reinforce.toml", 1),
+        ("package", RUNS / "7-reinforce/model", tmp_path),
     ]
 
 

@@ -22,6 +22,7 @@ _NAMED = re.compile(
     rf"\b(?:({'|'.join(COLORS)}) )?({_CLASSES})\b|\b([A-Z])(?= (?:[0-9]|\[))|(?<=cm at |cm to )([A-Z])\b"
 )
 _CALLED = re.compile(r"\b([A-Z])(?: is the\b| at \[)")
+_COLOR = re.compile(rf"(?:{'|'.join(COLORS)}) (?=[a-z])")
 _NAMED_AFTER = re.compile(r"[^\]]*\](?:,? (?:in the red box, )?(?:is|holds))? the (?=[a-z])")
 _LENGTH = re.compile(r"\b([0-9]{1,3}) cm\b")
 _CLAUSE = re.compile(r"[,;:\n]|\.(?![0-9])|\band\b")
@@ -54,14 +55,16 @@ def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]
 
 
 def named_after(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Where the name of a thing begins that follows its box, and that box.
+    """Where the name of a thing begins that follows its box, and that box; of "red mug" both words.
 
     >>> list(named_after("At [1, 2, 3, 4] is the red mug, and the vase at [5, 6, 7, 8].", [3, 46]))
-    [(23, 3)]
+    [(23, 3), (27, 3)]
     """
     for box in boxes:
         if found := _NAMED_AFTER.match(text, box):
             yield found.end(), box
+            if color := _COLOR.match(text, found.end()):
+                yield color.end(), box
 
 
 def _things_of(text: str, box: int) -> list[Thing]:

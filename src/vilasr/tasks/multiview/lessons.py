@@ -1,7 +1,7 @@
-"""Lessons: what an image shows, which thing a letter is around, where a thing is shown again.
+"""Lessons: what an image shows, which thing a letter is around, what is in a box, where a thing is shown again.
 
 No benchmark asks them, and neither does `mixed`. The questions of this family take several views together; whoever
-cannot find a thing in the image that is spoken of learns nothing from those.
+cannot find a thing in the image that is spoken of, or say what is in a box, learns nothing from those.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, Step
-from vilasr.tasks.asking.words import joined, listed
+from vilasr.tasks.asking.words import describe, joined, listed
 from vilasr.tasks.multiview.question import Question
 from vilasr.tasks.multiview.stage import lettered_step, step_again
+from vilasr.tasks.scenes.colors import COLORS
 
 if TYPE_CHECKING:
     import random
 
     from vilasr.tasks.multiview.stage import Stage
+    from vilasr.tasks.scenes.world import SceneObject
 
 _MAX_NAMED = 5
 _MAX_LETTERED = 4
@@ -28,6 +30,10 @@ _PRESENT_TEXTS = (
 _LETTERED_TEXTS = (
     "Boxes with letters are in {images}. Which letter is at the {thing}?",
     "Which of the lettered boxes ({images}) is around the {thing}?",
+)
+_COLORED_TEXTS = (
+    "Boxes with letters are in {images}. How many of them are around something {color}?",
+    "How many of the lettered things ({images}) are {color}?",
 )
 _AGAIN_TEXTS = (
     "In how many of the other images do you see the thing with the red box of image {image} again?",
@@ -69,14 +75,7 @@ def ask_present(stage: Stage, wish: str, rng: random.Random) -> Question | None:
 
 def ask_lettered(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     """Which letter is around a named thing, the boxes being in several images: `wish`."""
-    places = [
-        (thing, image)
-        for image in range(1, stage.num_images + 1)
-        for thing in stage.seen(image)
-        if stage.stands_out(thing, image)
-    ]
-    rng.shuffle(places)
-    placed = list({thing.name: (thing, image) for thing, image in places}.values())[:_MAX_LETTERED]
+    placed = _placed(stage, rng)
     if len({image for _, image in placed}) < 2 or len(placed) <= "ABCD".index(wish):
         return None
     letters = [letter(place) for place in range(len(placed))]
@@ -95,6 +94,44 @@ def ask_lettered(stage: Stage, wish: str, rng: random.Random) -> Question | None
         truth={"images": images, "objects": stage.facts(asked), "value": wish},
         tags=tuple(stage.tag(thing, image, mark) for (thing, image), mark in zip(placed, letters, strict=True)),
     )
+
+
+def ask_colored(stage: Stage, wish: str, rng: random.Random) -> Question | None:
+    """How many of the things in lettered boxes have a colour: as many as `wish` says. Each is said with its colour, and
+    the question names none of them."""
+    placed = _placed(stage, rng)
+    letters = [letter(place) for place in range(len(placed))]
+    found = {
+        color: [mark for (thing, _), mark in zip(placed, letters, strict=True) if thing.color == color]
+        for color in COLORS
+    }
+    fitting = [color for color, marks in found.items() if len(marks) == int(wish)]
+    if not placed or not fitting:
+        return None
+    color = rng.choice(fitting)
+    images = sorted({image for _, image in placed})
+    return Question(
+        text=rng.choice(_COLORED_TEXTS).format(images=joined([f"image {image}" for image in images]), color=color),
+        answer=wish,
+        plan=Plan(
+            steps=tuple(lettered_step(stage, placed, letters, image, called=describe) for image in images),
+            concludes=(f"Of {color}: {joined(found[color] or ['none'])}. That is {wish}.",),
+        ),
+        truth={"images": images, "objects": stage.facts(*(thing for thing, _ in placed)), "value": int(wish)},
+        tags=tuple(stage.tag(thing, image, mark) for (thing, image), mark in zip(placed, letters, strict=True)),
+    )
+
+
+def _placed(stage: Stage, rng: random.Random) -> list[tuple[SceneObject, int]]:
+    """Some things that can be told from all others, each with an image that it stands out in."""
+    places = [
+        (thing, image)
+        for image in range(1, stage.num_images + 1)
+        for thing in stage.seen(image)
+        if stage.stands_out(thing, image)
+    ]
+    rng.shuffle(places)
+    return list({thing.name: (thing, image) for thing, image in places}.values())[:_MAX_LETTERED]
 
 
 def ask_again(stage: Stage, wish: str, rng: random.Random) -> Question | None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from vilasr.tasks.options import SIZE_TAKES, OptionReader
 
 QUESTIONS = ("camera_move", "camera_turn", "matching", "relative_position", "depth", "distance", "order")
-LESSONS = ("present", "lettered", "again")
+LESSONS = ("present", "lettered", "colored", "again")
 KINDS = ("room", "table")
 VIEWS = (2, 4)
 

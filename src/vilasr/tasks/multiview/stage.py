@@ -14,7 +14,7 @@ from vilasr.tasks.scenes.sight import is_well_visible
 from vilasr.types import Box, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vilasr.tasks.multiview.sight import Sight
     from vilasr.tasks.scenes.camera import Camera
@@ -148,11 +148,19 @@ class Stage:
         ]
 
 
-def lettered_step(stage: Stage, placed: Sequence[tuple[SceneObject, int]], letters: Sequence[str], image: int) -> Step:
-    """The turn that boxes the things of one image and says which letter each has."""
+def lettered_step(
+    stage: Stage,
+    placed: Sequence[tuple[SceneObject, int]],
+    letters: Sequence[str],
+    image: int,
+    *,
+    called: Callable[[SceneObject], str] | None = None,
+) -> Step:
+    """The turn that boxes the things of one image and says which letter each has; `called`, if not by its name."""
+    name = called or stage.name
     found = ((mark, thing) for (thing, shown_in), mark in zip(placed, letters, strict=True) if shown_in == image)
     here = sorted(found, key=lambda each: each[0])
-    at = [f"{mark} at {{{place}}} is the {stage.name(thing)}" for place, (mark, thing) in enumerate(here)]
+    at = [f"{mark} at {{{place}}} is the {name(thing)}" for place, (mark, thing) in enumerate(here)]
     return Step(
         says=(f"In image {image}, {joined(at)}.", f"Image {image}: {', '.join(at)}."),
         marks=tuple(stage.box(thing, image) for _, thing in here),

@@ -10,7 +10,7 @@ from vilasr.tasks.asking.grade import grade_plan
 from vilasr.tasks.asking.plan import demonstrate_plan, plan_to_json
 from vilasr.tasks.base import Demonstration, DrawingGrade, FramePoint, generator_for
 from vilasr.tasks.multiview.cameras import MOVES, TURNS, glance, moved_camera, turned_camera
-from vilasr.tasks.multiview.lessons import ask_again, ask_lettered, ask_present
+from vilasr.tasks.multiview.lessons import ask_again, ask_colored, ask_lettered, ask_present
 from vilasr.tasks.multiview.options import KINDS, LESSONS, QUESTIONS, MultiviewOptions, read_options
 from vilasr.tasks.multiview.questions_camera import ask_move, ask_turn
 from vilasr.tasks.multiview.questions_measure import ask_depth, ask_distance, ask_order
@@ -71,6 +71,7 @@ _TYPES = {
     "order": _Type(ask=ask_order),
     "present": _Type(ask=ask_present, wishes=("1", "2", "3")),
     "lettered": _Type(ask=ask_lettered, wishes=tuple("ABCD")),
+    "colored": _Type(ask=ask_colored, wishes=("0", "1", "2")),
     "again": _Type(ask=ask_again),
 }
 _MIXED = {"mixed": QUESTIONS, "lessons": LESSONS}
@@ -86,7 +87,7 @@ class MultiviewTask:
     how clear an answer must be is said in the modules of questions. What a choice asks about is boxed in the pictures
     and not named, so that nothing can be guessed from words.
 
-    `present`, `lettered` and `again` are lessons: they are asked where `question` names them.
+    `present`, `lettered`, `colored` and `again` are lessons: they are asked where `question` names them.
 
     Options: `question` (a type, mixed or lessons: each as often), `views` (a number or a range), `kind` (room, table,
     any), `size` of the pictures.

@@ -22,14 +22,15 @@ CHAIN = {
     "2-draw": "sft",
     "3-all": "sft",
     "4-views": "sft",
-    "5-reflect": "rejection",
-    "6-reinforce": "grpo",
+    "5-names": "sft",
+    "6-reflect": "rejection",
+    "7-reinforce": "grpo",
 }
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
 """Of seeing and fine-tuning: two of one thread are faster than one of two."""
 _SMALL = ("--family-option", "size=192")
-DATASETS = {
+DATASETS: dict[str, dict[str, tuple[str, ...]]] = {
     "3-all": {
         "multiview": ("multiview", "--seed", "100", "--num", "1500", *_SMALL),
         "video": ("video", "--seed", "100", "--num", "1200", *_SMALL, "--family-option", "frames=16"),
@@ -37,6 +38,10 @@ DATASETS = {
     "4-views": {
         "lessons": ("multiview", "--seed", "100", "--num", "5000", *_SMALL, "--family-option", "question=lessons"),
         "more-multiview": ("multiview", "--seed", "101", "--num", "4000", *_SMALL),
+    },
+    "5-names": {
+        "colored": ("multiview", "--seed", "102", "--num", "5000", *_SMALL, "--family-option", "question=colored"),
+        "more-video": ("video", "--seed", "101", "--num", "1500", *_SMALL, "--family-option", "frames=16"),
     },
 }
 """Stage -> name -> arguments of what is made before it: pictures that take longer to render than to learn from."""
