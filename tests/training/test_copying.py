@@ -158,7 +158,7 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
         nano_folder,
         tmp_path,
         steps=1,
-        pointing=PointingSection(weight=0.5, naming=0.125, layer=1),
+        pointing=PointingSection(weight=0.5, naming=0.125, reading=0.75, layer=1),
         copying=CopyingSection(weight=0.25, early_layer=0, late_layer=1),
     )
     heads = SimpleNamespace(vocab_size=nano.model.config.text_config.vocab_size, num_hidden_layers=2)
@@ -184,7 +184,7 @@ def test_the_guidance_adds_the_losses_by_their_weights(nano, nano_folder, tmp_pa
         "answers": 7.0,
         "copying": 5.0,
     }
-    assert metrics == masses | {"concluding": 0.0}
+    assert metrics == masses | {"concluding": 0.0, "reading": 0.0}
     assert total.item() == 0.5 * 1 + 0.125 * 12 + 0.25 * (3 + 6 + 8 + 7 + 5)
 
 
@@ -256,3 +256,20 @@ def test_a_concluded_letter_looks_at_the_last_number_of_its_place():
     answers = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[5]
     assert looks(answers) == [(0, letter - 1, [words.index("8")])]
     assert (answers.layer, answers.heads) == (4, slice(4, 6))
+
+
+def test_what_is_read_off_a_box_has_a_loss_of_its_own(nano, nano_folder, tmp_path):
+    pointing = PointingSection(weight=0.5, reading=0.25)
+    guidance = Guidance(sft_config(nano_folder, tmp_path, steps=1, pointing=pointing), nano)
+    ids, mask = said(nano.chat, 4, "At [5, 6, 20, 30] is the red mug.")
+    batch = hand_batch(nano.chat, (ids, mask), grids=[(1, 4, 4)])
+    logprobs = torch.zeros(len(ids) - 4)
+    for word, value in (("red", -1.0), ("mug", -3.0)):
+        [place] = [place for place in range(4, len(ids)) if nano.chat.text([ids[place]]) == word]
+        logprobs[place - 4] = value
+    taps = guidance.taps(batch)
+    for tap in taps["looking"]:
+        tap.log_mass = torch.zeros(1, 1)
+    total, metrics = guidance.loss(taps, batch, logprobs)
+    assert metrics == {"looking": 0.0, "reading": 2.0}
+    assert total.item() == 0.25 * 2

@@ -158,3 +158,13 @@ def test_one_image_has_no_name_to_look_at():
     for tap in READER.naming_taps(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]), layer=1):
         assert not pairs(tap)
         assert tap.loss() == 0
+
+
+def test_lengths_and_both_words_of_a_name_are_read_off_boxes_and_nothing_else_is():
+    text = (
+        "At [40, 0, 56, 30] is the red mug, at [0, 40, 20, 60] the vase. It is 85 cm to the mug. The red mug is 5 px."
+    )
+    ids, mask = said(CHAT, 4, text)
+    [found] = READER.read(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]))
+    rest = [CHAT.text(ids[place:]) for place in found.nonzero().squeeze(-1).tolist()]
+    assert [text.index(each) for each in rest] == [text.index(word) for word in ("red", "mug", "vase", "85")]

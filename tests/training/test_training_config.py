@@ -117,7 +117,12 @@ def test_overrides_replace_nested_values_and_bare_words_are_text(write):
             r"attention that gradient_checkpointing does not keep",
         ),
         (["pointing.weight=0.1"], r"pointing and copying need matmul_attention = true"),
-        (["pointing.naming=0.1"], r"pointing\.naming needs pointing\.weight, and a layer before pointing\.layer"),
+        (["pointing.naming=0.1"], r"pointing\.naming and pointing\.reading need pointing\.weight"),
+        (["pointing.reading=0.1"], r"pointing\.naming and pointing\.reading need pointing\.weight"),
+        (
+            ["pointing={weight=0.1, naming=0.1, layer=0}", "matmul_attention=true"],
+            r"pointing\.naming needs a layer before pointing\.layer",
+        ),
         (["copying.weight=0.1"], r"pointing and copying need matmul_attention = true"),
         (["steps=0", "data.seed=x"], r"2 problems in all\."),
         (["steps"], r"override: expected key\.path=value; got 'steps'"),

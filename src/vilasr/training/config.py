@@ -182,18 +182,22 @@ class ValidationSection(Section):
 class PointingSection(Section):
     """The auxiliary losses of `vilasr.training.pointing`; they need `matmul_attention`.
 
-    `naming` is the weight of that on names of images, in the layer before `layer`, and needs `weight`.
+    `naming` is the weight of that on names of images, in the layer before `layer`; `reading` weighs the mean negative
+    log-likelihood of what is read off a box, names and lengths: a few tokens among hundreds. Both need `weight`.
     """
 
     weight: float = Field(default=0.0, ge=0)
     naming: float = Field(default=0.0, ge=0)
+    reading: float = Field(default=0.0, ge=0)
     layer: int = Field(default=2, ge=0)
     num_heads: int = Field(default=2, gt=0)
 
     @model_validator(mode="after")
-    def _naming_comes_before(self) -> PointingSection:
-        if self.naming and not (self.weight and self.layer):
-            raise ValueError("pointing.naming needs pointing.weight, and a layer before pointing.layer")
+    def _there_is_pointing(self) -> PointingSection:
+        if (self.naming or self.reading) and not self.weight:
+            raise ValueError("pointing.naming and pointing.reading need pointing.weight")
+        if self.naming and not self.layer:
+            raise ValueError("pointing.naming needs a layer before pointing.layer")
         return self
 
 

@@ -74,13 +74,15 @@ class Guidance:
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """The weighted sum after a forward pass that gave `logprobs`, and the unweighted metrics."""
         losses = {name: torch.stack([tap.loss() for tap in group]).mean() for name, group in taps.items()}
+        if self._points is not None and self._pointing.reading:
+            losses["reading"] = _mean_loss(logprobs, self._points.read(batch), batch)
         if self._copies is not None:
-            concluded = self._copies.concluded(batch)[batch.loss_mask.cpu()].to(logprobs.device)
-            losses["concluding"] = -logprobs[concluded].mean() if concluded.any() else torch.zeros(())
+            losses["concluding"] = _mean_loss(logprobs, self._copies.concluded(batch), batch)
         copying = self._copying.weight
         weights = {
             "looking": self._pointing.weight,
             "naming": self._pointing.naming,
+            "reading": self._pointing.reading,
             "looking_back": copying,
             "moves": copying,
             "nexts": copying,
@@ -90,3 +92,9 @@ class Guidance:
         }
         total = sum((weights[name] * loss for name, loss in losses.items()), torch.zeros(()))
         return total, {name: loss.item() for name, loss in losses.items()}
+
+
+def _mean_loss(logprobs: torch.Tensor, tokens: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Mean negative log-likelihood of those `tokens` (bool [B, L]) that are trained; zero where there are none."""
+    wanted = tokens[batch.loss_mask.cpu()].to(logprobs.device)
+    return -logprobs[wanted].mean() if wanted.any() else torch.zeros(())

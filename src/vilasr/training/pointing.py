@@ -106,8 +106,7 @@ class PointReader:
             ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
             boxes: dict[int, torch.Tensor] = {}
             for said in self._found(ids, loss_mask, places):
-                wanted = torch.zeros(length, dtype=torch.bool)
-                wanted[said.place.tokens(said.numbers, self._token_px)] = True
+                wanted = self._inside(said, length)
                 rows += [row] * len(said.numbers)
                 queries += said.queries
                 targets += [wanted] * len(said.numbers)
@@ -124,6 +123,17 @@ class PointReader:
             queries=torch.tensor(queries, dtype=torch.long),
             targets=torch.stack(targets) if targets else torch.zeros((0, length), dtype=torch.bool),
         )
+
+    def read(self, batch: Batch) -> torch.Tensor:
+        """bool [B, L]: the trained tokens that are read off a box, lengths and the words of names."""
+        result = torch.zeros(batch.ids.shape, dtype=torch.bool)
+        for row, places in enumerate(_images(batch, self._image_id)):
+            ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
+            found = [said for said in self._found(ids, loss_mask, places) if len(said.numbers) == _BOX]
+            boxes = {said.start: self._inside(said, len(ids)) for said in found}
+            for query, _ in self._read_off(ids, loss_mask, boxes):
+                result[row, query + 1] = True
+        return result
 
     def naming_taps(self, batch: Batch, *, layer: int) -> tuple[SpanTap, SpanTap]:
         """Where there are several images: visual tokens look at their image's label; the numbers of a box look at the
@@ -144,6 +154,12 @@ class PointReader:
                     names += [(row, query, said.name) for query in said.queries]
         length = batch.ids.shape[1]
         return _looking_at(labels, length, layer=layer), _looking_at(names, length, layer=layer)
+
+    def _inside(self, said: _Said, length: int) -> torch.Tensor:
+        """bool [length]: the visual tokens at a point or in a box."""
+        wanted = torch.zeros(length, dtype=torch.bool)
+        wanted[said.place.tokens(said.numbers, self._token_px)] = True
+        return wanted
 
     def _found(self, ids: torch.Tensor, loss_mask: torch.Tensor, places: list[_Place]) -> Iterator[_Said]:
         """Each point and box."""

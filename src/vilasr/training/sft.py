@@ -55,8 +55,8 @@ def train_sft(config: SftConfig, *, report: Report = lambda step, metrics: None)
     all processes together:
 
         loss: mean negative log-likelihood of the trained tokens, nats a token
-        looking, naming, looking_back, moves, nexts, answers, copying, concluding: the auxiliary losses, unweighted;
-            only where they are in force
+        looking, naming, reading, looking_back, moves, nexts, answers, copying, concluding: the auxiliary losses,
+            unweighted; only where they are in force
         held_out_loss: the loss on the samples of `config.validation`; only after some steps
         confident: share of the trained tokens that the model gives more than even odds
         grad_norm: norm of the gradient before clipping
