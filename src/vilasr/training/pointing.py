@@ -73,6 +73,17 @@ def _covered(low: float, high: float, token_px: int, num: int) -> range:
     return range(min(int(low // token_px), num - 1), min(int(high // token_px), num - 1) + 1)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Row:
+    """A row of a batch, on the host: int64 [L], bool [L], its images, and the points and boxes that it says."""
+
+    index: int
+    ids: torch.Tensor
+    loss_mask: torch.Tensor
+    places: list[_Place]
+    said: tuple[_Said, ...]
+
+
 class PointReader:
     """Finds points and boxes in token ids. Works for tokenizers in which a number up to 999 is one token."""
 
@@ -102,18 +113,13 @@ class PointReader:
         rows: list[int] = []
         queries: list[int] = []
         targets: list[torch.Tensor] = []
-        for row, places in enumerate(_images(batch, self._image_id)):
-            ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
-            boxes: dict[int, torch.Tensor] = {}
-            for said in self._found(ids, loss_mask, places):
-                wanted = self._inside(said, length)
-                rows += [row] * len(said.numbers)
+        for row in self._rows(batch):
+            for said in row.said:
+                rows += [row.index] * len(said.numbers)
                 queries += said.queries
-                targets += [wanted] * len(said.numbers)
-                if len(said.numbers) == _BOX:
-                    boxes[said.start] = wanted
-            for query, wanted in self._read_off(ids, loss_mask, boxes):
-                rows.append(row)
+                targets += [self._inside(said, length)] * len(said.numbers)
+            for query, wanted in self._read_off(row):
+                rows.append(row.index)
                 queries.append(query)
                 targets.append(wanted)
         return SpanTap(
@@ -127,12 +133,9 @@ class PointReader:
     def read(self, batch: Batch) -> torch.Tensor:
         """bool [B, L]: the trained tokens that are read off a box, lengths and the words of names."""
         result = torch.zeros(batch.ids.shape, dtype=torch.bool)
-        for row, places in enumerate(_images(batch, self._image_id)):
-            ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
-            found = [said for said in self._found(ids, loss_mask, places) if len(said.numbers) == _BOX]
-            boxes = {said.start: self._inside(said, len(ids)) for said in found}
-            for query, _ in self._read_off(ids, loss_mask, boxes):
-                result[row, query + 1] = True
+        for row in self._rows(batch):
+            for query, _ in self._read_off(row):
+                result[row.index, query + 1] = True
         return result
 
     def naming_taps(self, batch: Batch, *, layer: int) -> tuple[SpanTap, SpanTap]:
@@ -140,20 +143,25 @@ class PointReader:
         name of its image."""
         labels: list[tuple[int, int, int]] = []
         names: list[tuple[int, int, int]] = []
-        for row, places in enumerate(_images(batch, self._image_id)):
-            if len(places) < 2:
+        for row in self._rows(batch):
+            if len(row.places) < 2:
                 continue
-            ids, loss_mask = batch.ids[row].cpu(), batch.loss_mask[row].cpu()
-            is_label = self._names_image[ids[:-1]] & (self._number[ids[1:]] >= 0) & ~loss_mask[1:]
-            for place in places:
+            is_label = self._names_image[row.ids[:-1]] & (self._number[row.ids[1:]] >= 0) & ~row.loss_mask[1:]
+            for place in row.places:
                 if before := is_label[: place.first].nonzero().squeeze(-1).tolist():
                     tokens = range(place.first, place.first + place.height * place.width, _LABELLED_STRIDE)
-                    labels += [(row, token, before[-1] + 1) for token in tokens]
-            for said in self._found(ids, loss_mask, places):
+                    labels += [(row.index, token, before[-1] + 1) for token in tokens]
+            for said in row.said:
                 if said.name is not None:
-                    names += [(row, query, said.name) for query in said.queries]
+                    names += [(row.index, query, said.name) for query in said.queries]
         length = batch.ids.shape[1]
         return _looking_at(labels, length, layer=layer), _looking_at(names, length, layer=layer)
+
+    def _rows(self, batch: Batch) -> Iterator[_Row]:
+        for index, places in enumerate(_images(batch, self._image_id)):
+            ids, loss_mask = batch.ids[index].cpu(), batch.loss_mask[index].cpu()
+            said = tuple(self._found(ids, loss_mask, places))
+            yield _Row(index=index, ids=ids, loss_mask=loss_mask, places=places, said=said)
 
     def _inside(self, said: _Said, length: int) -> torch.Tensor:
         """bool [length]: the visual tokens at a point or in a box."""
@@ -184,16 +192,15 @@ class PointReader:
                 if 1 <= image <= len(shown):
                     yield _Said(start=start, numbers=numbers, place=shown[image - 1], name=name)
 
-    def _read_off(
-        self, ids: torch.Tensor, loss_mask: torch.Tensor, boxes: dict[int, torch.Tensor]
-    ) -> Iterator[tuple[int, torch.Tensor]]:
-        """(what predicts it, visual tokens) of each length that is said of things with `boxes`, by their brackets, and
-        of each name that follows one."""
+    def _read_off(self, row: _Row) -> Iterator[tuple[int, torch.Tensor]]:
+        """(what predicts it, visual tokens) of each length that is said of things with boxes, and of each name that
+        follows one."""
+        boxes = {said.start: self._inside(said, len(row.ids)) for said in row.said if len(said.numbers) == _BOX}
         if not boxes:
             return
         said = [
             self._texts[token] if is_said else "\n"
-            for token, is_said in zip(ids.tolist(), loss_mask.tolist(), strict=True)
+            for token, is_said in zip(row.ids.tolist(), row.loss_mask.tolist(), strict=True)
         ]
         ends = list(accumulate(map(len, said)))
         starts = {end - len(text): at for at, (text, end) in enumerate(zip(said, ends, strict=True)) if text}

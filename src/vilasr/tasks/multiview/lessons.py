@@ -12,7 +12,7 @@ from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan, Step
 from vilasr.tasks.asking.words import describe, joined, listed
 from vilasr.tasks.multiview.question import Question
-from vilasr.tasks.multiview.stage import lettered_step, step_again
+from vilasr.tasks.multiview.stage import lettered_step, lettered_tags, named_images, step_again
 from vilasr.tasks.scenes.colors import COLORS
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ def ask_lettered(stage: Stage, wish: str, rng: random.Random) -> Question | None
     asked, _ = placed["ABCD".index(wish)]
     images = sorted({image for _, image in placed})
     return Question(
-        text=rng.choice(_LETTERED_TEXTS).format(
-            images=joined([f"image {image}" for image in images]), thing=stage.name(asked)
-        ),
+        text=rng.choice(_LETTERED_TEXTS).format(images=named_images(images), thing=stage.name(asked)),
         options=tuple(letters),
         answer=wish,
         plan=Plan(
@@ -92,7 +90,7 @@ def ask_lettered(stage: Stage, wish: str, rng: random.Random) -> Question | None
             concludes=(f"The {stage.name(asked)} is {wish}.",),
         ),
         truth={"images": images, "objects": stage.facts(asked), "value": wish},
-        tags=tuple(stage.tag(thing, image, mark) for (thing, image), mark in zip(placed, letters, strict=True)),
+        tags=lettered_tags(stage, placed, letters),
     )
 
 
@@ -111,14 +109,14 @@ def ask_colored(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     color = rng.choice(fitting)
     images = sorted({image for _, image in placed})
     return Question(
-        text=rng.choice(_COLORED_TEXTS).format(images=joined([f"image {image}" for image in images]), color=color),
+        text=rng.choice(_COLORED_TEXTS).format(images=named_images(images), color=color),
         answer=wish,
         plan=Plan(
             steps=tuple(lettered_step(stage, placed, letters, image, called=describe) for image in images),
             concludes=(f"Of {color}: {joined(found[color] or ['none'])}. That is {wish}.",),
         ),
         truth={"images": images, "objects": stage.facts(*(thing for thing, _ in placed)), "value": int(wish)},
-        tags=tuple(stage.tag(thing, image, mark) for (thing, image), mark in zip(placed, letters, strict=True)),
+        tags=lettered_tags(stage, placed, letters),
     )
 
 

@@ -9,7 +9,7 @@ from vilasr.tasks.asking.choices import shuffled
 from vilasr.tasks.asking.plan import Plan, Step
 from vilasr.tasks.asking.words import centimetres, joined, metres
 from vilasr.tasks.multiview.question import Question
-from vilasr.tasks.multiview.stage import far, lettered_step
+from vilasr.tasks.multiview.stage import far, lettered_step, lettered_tags, named_images
 from vilasr.tasks.scenes.geometry import distance
 
 if TYPE_CHECKING:
@@ -170,14 +170,12 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
     letters = rng.sample("ABC", NUM_ORDERED)
     orders = [", ".join(order) for order in permutations(letters)]
     options, answer = shuffled(orders[0], rng.sample(orders[1:], NUM_ORDERS - 1), rng)
-    tags = [stage.tag(thing, image, mark) for (thing, image), mark in zip(placed, letters, strict=True)]
-    tags.sort(key=lambda tag: tag.label)
     images = sorted({image for _, image in placed})
     distances = [far(thing, stage.camera(one)) for thing, _ in placed]
     told = ", ".join(f"{mark} {centimetres(value)} cm" for mark, value in zip(letters, distances, strict=True))
     at = joined([f"{centimetres(value)} cm to {mark}" for mark, value in zip(letters, distances, strict=True)])
     return Question(
-        text=rng.choice(_ORDER_TEXTS).format(one=one, images=" and ".join(f"image {image}" for image in images)),
+        text=rng.choice(_ORDER_TEXTS).format(one=one, images=named_images(images)),
         options=options,
         answer=answer,
         plan=Plan(
@@ -193,5 +191,5 @@ def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rn
             "objects": stage.facts(*(thing for thing, _ in placed)),
             "value": distances,
         },
-        tags=tuple(tags),
+        tags=tuple(sorted(lettered_tags(stage, placed, letters), key=lambda tag: tag.label)),
     )

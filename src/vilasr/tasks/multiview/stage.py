@@ -167,6 +167,16 @@ def lettered_step(
     )
 
 
+def lettered_tags(stage: Stage, placed: Sequence[tuple[SceneObject, int]], letters: Sequence[str]) -> tuple[Box, ...]:
+    """The boxes with letters that are painted into the pictures."""
+    return tuple(stage.tag(thing, image, mark) for (thing, image), mark in zip(placed, letters, strict=True))
+
+
+def named_images(images: Sequence[int]) -> str:
+    """ "image 1", "image 1 and image 3"."""
+    return joined([f"image {image}" for image in images])
+
+
 def step_again(stage: Stage, thing: SceneObject, image: int) -> Step:
     """The turn that boxes in another image what was boxed in the one before."""
     name = stage.name(thing)
