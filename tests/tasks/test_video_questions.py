@@ -251,7 +251,9 @@ def test_the_order_of_appearance_is_by_first_clear_frame():
     asked = appearance.appearance_order(film, random.Random(0))
     assert chosen(asked) == "desk, stove, bed, sofa"
     assert asked.truth == {"frames": [2, 3, 5, 9]}
-    assert [step.marks[0].mark.image_index for step in asked.plan.steps] == [2, 3, 5, 9]
+    first = {"bed": 5, "desk": 2, "sofa": 9, "stove": 3}
+    asked_in_order = sorted(first, key=asked.text.index)
+    assert [step.marks[0].mark.image_index for step in asked.plan.steps] == [first[name] for name in asked_in_order]
     assert all(sorted(option.split(", ")) == ["bed", "desk", "sofa", "stove"] for option in asked.options)
 
 
@@ -316,16 +318,26 @@ def test_the_fewest_frames_that_show_everything_are_drawn_on():
     (step,) = box_steps(film, {each.name: each.category for each in things})
     assert [each.mark.image_index for each in step.marks] == [3, 3, 3]
     assert step.says == (
-        "Image 3: bed {0}, desk {1}, sofa {2}.",
-        "In image 3 I find the bed at {0}, the desk at {1} and the sofa at {2}.",
-        "Image 3 shows the bed at {0}, the desk at {1} and the sofa at {2}.",
+        "I see bed in image 3 {0}, desk in image 3 {1}, sofa in image 3 {2}.",
+        "I find the bed in image 3 at {0}, the desk in image 3 at {1} and the sofa in image 3 at {2}.",
+        "There is the bed in image 3 at {0}, the desk in image 3 at {1} and the sofa in image 3 at {2}.",
     )
+
+
+def test_things_are_told_in_the_order_of_the_question_and_not_of_the_video():
+    things = [thing(name, 1, 1) for name in ("sofa", "bed", "desk")]
+    film = footage(things, {"bed_1": (1,), "desk_1": (5,), "sofa_1": (5,)})
+    steps = box_steps(film, {each.name: each.category for each in things})
+    assert [[(each.mark.image_index, each.mark.label) for each in step.marks] for step in steps] == [
+        [(5, "sofa"), (5, "desk")],
+        [(1, "bed")],
+    ]
 
 
 def test_counted_things_have_numbers_and_no_article():
     film = footage([thing("chair", x, 1, number=x) for x in (1, 2)])
     (step,) = measures.counting(film, random.Random(0)).plan.steps
-    assert step.says[1] == "In image 1 I find chair 1 at {0} and chair 2 at {1}."
+    assert step.says[1] == "I find chair 1 in image 1 at {0} and chair 2 in image 1 at {1}."
 
 
 # --- what is clear ---

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from vilasr.training.measuring import measured, named_after
+from vilasr.training.measuring import found_in, measured, named_after
 
 
 def told(text):
@@ -70,6 +70,21 @@ def test_a_length_is_of_the_things_that_its_clause_names_or_else_its_sentence(te
 def test_a_name_that_follows_a_box_is_read_off_that_box(text, expected):
     boxes = [found.start() for found in re.finditer(r"\[", text)]
     found = [(re.match("[a-z]+", text[name:])[0], boxes.index(box) + 1) for name, box in named_after(text, boxes)]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I see red mug in image 12 [1, 2, 3, 4], vase in image 3 [5, 6, 7, 8].", [("12", 1), ("3", 2)]),
+        ("I find chair 1 in image 4 at [1, 2, 3, 4] and chair 2 in image 4 at [5, 6, 7, 8].", [("4", 1), ("4", 2)]),
+        ("In image 2 the mug is at [1, 2, 3, 4]. Image 3: mug [5, 6, 7, 8].", []),
+        ("First seen: the mug in image 2, the vase in image 5.", []),
+    ],
+)
+def test_the_image_in_which_a_named_thing_was_found_is_read_off_its_box(text, expected):
+    boxes = [found.start() for found in re.finditer(r"\[", text)]
+    found = [(re.match("[0-9]+", text[image:])[0], boxes.index(box) + 1) for image, box in found_in(text, boxes)]
     assert found == expected
 
 

@@ -168,3 +168,13 @@ def test_lengths_and_both_words_of_a_name_are_read_off_boxes_and_nothing_else_is
     [found] = READER.read(hand_batch(CHAT, (ids, mask), grids=[(1, 4, 4)]))
     rest = [CHAT.text(ids[place:]) for place in found.nonzero().squeeze(-1).tolist()]
     assert [text.index(each) for each in rest] == [text.index(word) for word in ("red", "mug", "vase", "85")]
+
+
+def test_the_number_of_an_image_in_which_a_thing_is_found_looks_at_the_thing():
+    a_batch, ids = of_two_images("I see red mug in image 2 [1, 2, 3, 4].")
+    tap = READER.tap(a_batch, layer=2, num_heads=1)
+    second = [place for place, token in enumerate(ids) if token == CHAT.image_id][8]
+    number = max(place for place in named(ids) if ids[place] == CHAT.encode("2")[0])
+    assert number - 1 in tap.queries.tolist()
+    assert keys(tap)[tap.queries.tolist().index(number - 1)] == [second]
+    assert READER.read(a_batch)[0].nonzero().squeeze(-1).tolist() == [number]

@@ -1,6 +1,7 @@
-"""What is read off a picture in words: the name of what is in a box, and the lengths of things that have boxes.
+"""What is read off a picture in words: lengths of things that have boxes, the name of what is in a box, and its image.
 
-A thing that the question names is named before its box, and is looked for; any other is named after it, as in "at
+A thing that the question names is named before its box, and is looked for; if the question does not say in which image,
+that is read off the thing as well: "mug in image 3 [1, 2, 3, 4]". Any other thing is named after its box, as in "at
 [1, 2, 3, 4] is the mug", when its place is known and there is something to look at.
 """
 
@@ -13,7 +14,7 @@ from vilasr.tasks.scenes.catalogue import CLASSES
 from vilasr.tasks.scenes.colors import COLORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     Thing = tuple[str, str]  # ("red", "mug"); ("", "mug") where no colour is said; ("", "B") for what has a letter
 
@@ -24,6 +25,7 @@ _NAMED = re.compile(
 _CALLED = re.compile(r"\b([A-Z])(?: is the\b| at \[)")
 _COLOR = re.compile(rf"(?:{'|'.join(COLORS)}) (?=[a-z])")
 _NAMED_AFTER = re.compile(r"[^\]]*\](?:,? (?:in the red box, )?(?:is|holds))? the (?=[a-z])")
+_FOUND_IN = re.compile(rf"\b(?:{_CLASSES})(?: [0-9]+)? in image ([0-9]+) (?:at )?(?=\[)")
 _LENGTH = re.compile(r"\b([0-9]{1,3}) cm\b")
 _CLAUSE = re.compile(r"[,;:\n]|\.(?![0-9])|\band\b")
 _SENTENCE = re.compile(r"\n|\.(?![0-9])")
@@ -65,6 +67,17 @@ def named_after(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
             yield found.end(), box
             if color := _COLOR.match(text, found.end()):
                 yield color.end(), box
+
+
+def found_in(text: str, boxes: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Where the number of the image begins in which a named thing was found, and the box that it has there.
+
+    >>> list(found_in("I see mug in image 3 [1, 2, 3, 4]. Image 2: vase [5, 6, 7, 8].", [21, 44]))
+    [(19, 21)]
+    """
+    for found in _FOUND_IN.finditer(text):
+        if found.end() in boxes:
+            yield found.start(1), found.end()
 
 
 def _things_of(text: str, box: int) -> list[Thing]:

@@ -4,8 +4,9 @@ Left to itself, a small model spends thousands of samples on coordinates that ar
 head happens to look at the visual token it speaks of. The token is known, so a few heads of one layer are told: the
 positions that predict the numbers of a point or of a box should attend to the visual tokens that hold it. Points count
 in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
-on the image that the sentence names; a length is read off the boxes of the things that it is a length of, and a name
-that follows a box off that box. A pretrained model does not need this; its weight is zero by default.
+on the image that the sentence names; a length is read off the boxes of the things that it is a length of, a name that
+follows a box off that box, and the image in which a named thing is found off the thing. A pretrained model does not
+need this; its weight is zero by default.
 
 Of several images, the one that is named must be told from the others: what holds a thing is found in any of them. So,
 in an earlier layer, other heads may be told to look at names of images, "Image 3": visual tokens at the label of their
@@ -15,12 +16,12 @@ image, and the numbers of a box at the name that was said last (`naming_taps`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.training.measuring import measured, named_after
+from vilasr.training.measuring import found_in, measured, named_after
 from vilasr.training.taps import SpanTap
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class PointReader:
         )
 
     def read(self, batch: Batch) -> torch.Tensor:
-        """bool [B, L]: the trained tokens that are read off a box, lengths and the words of names."""
+        """bool [B, L]: the trained tokens that are read off a box: lengths, the words of names, numbers of images."""
         result = torch.zeros(batch.ids.shape, dtype=torch.bool)
         for row in self._rows(batch):
             for query, _ in self._read_off(row):
@@ -193,8 +194,8 @@ class PointReader:
                     yield _Said(start=start, numbers=numbers, place=shown[image - 1], name=name)
 
     def _read_off(self, row: _Row) -> Iterator[tuple[int, torch.Tensor]]:
-        """(what predicts it, visual tokens) of each length that is said of things with boxes, and of each name that
-        follows one."""
+        """(what predicts it, visual tokens) of each length that is said of things with boxes, of each name that
+        follows one, and of the image that one was found in."""
         boxes = {said.start: self._inside(said, len(row.ids)) for said in row.said if len(said.numbers) == _BOX}
         if not boxes:
             return
@@ -208,9 +209,9 @@ class PointReader:
         for number, of_things in measured(text, sorted(by_bracket)):
             if number in starts:
                 yield starts[number] - 1, torch.stack([by_bracket[box] for box in of_things]).any(0)
-        for name, box in named_after(text, sorted(by_bracket)):
-            if name in starts:
-                yield starts[name] - 1, by_bracket[box]
+        for word, box in chain(named_after(text, sorted(by_bracket)), found_in(text, by_bracket)):
+            if word in starts:
+                yield starts[word] - 1, by_bracket[box]
 
 
 def _looking_at(pairs: list[tuple[int, int, int]], length: int, *, layer: int) -> SpanTap:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.plan import PlannedMark, Step
-from vilasr.tasks.asking.words import joined, listed
+from vilasr.tasks.asking.words import joined
 from vilasr.types import Box
 
 if TYPE_CHECKING:
@@ -27,22 +27,25 @@ def box_steps(
     fixed: Mapping[str, Sighting] | None = None,
     numbered: bool = False,
 ) -> list[Step]:
-    """One turn for each frame that matters, in the order of the video: boxes on the named objects.
+    """One turn for each frame that matters: boxes on the named objects.
+
+    A thing is named first, then the frame is, then its place: to look for what has a name is easier than to know
+    which of several things will come next in a walk. So the order is that of `labels`, which is the question's.
 
     Args:
-        labels: by name of object, what it is called on its box and in the thought.
+        labels: by name of object, what it is called on its box and in the thought, in the order of the question.
         fixed: by name, where it must be marked. For the rest, the fewest frames are taken that show all of them about
             as well as any do; marks on any other frame where they are clear count as much.
         numbered: the labels are "chair 1", "chair 2", which take no article.
     """
-    places = dict(fixed) if fixed is not None else fewest_frames(footage, tuple(labels))
-    frames = sorted({sighting.frame for sighting in places.values()})
+    places = fixed if fixed is not None else fewest_frames(footage, tuple(labels))
+    by_frame: dict[int, list[str]] = {}
+    for name in labels:
+        by_frame.setdefault(places[name].frame, []).append(name)
     steps = []
-    for frame in frames:
-        names = sorted((name for name in places if places[name].frame == frame), key=lambda name: places[name].box_px)
+    for frame, names in by_frame.items():
         marks = tuple(_mark(footage, places[name], labels[name], also=fixed is None, name=name) for name in names)
-        says = _ways_to_say(frame, [labels[name] for name in names], numbered=numbered)
-        steps.append(Step(says=says, marks=marks))
+        steps.append(Step(says=_ways_to_say(frame, [labels[name] for name in names], numbered=numbered), marks=marks))
     return steps
 
 
@@ -78,7 +81,7 @@ def _box(sighting: Sighting, label: str) -> Box:
 
 
 def _ways_to_say(frame: int, labels: Sequence[str], *, numbered: bool) -> tuple[str, ...]:
-    short = ", ".join(f"{label} {{{number}}}" for number, label in enumerate(labels))
-    at = [f"{label} at {{{number}}}" for number, label in enumerate(labels)]
-    placed = joined(at) if numbered else listed(at)
-    return (f"Image {frame}: {short}.", f"In image {frame} I find {placed}.", f"Image {frame} shows {placed}.")
+    article = "" if numbered else "the "
+    at = [f"{article}{label} in image {frame} at {{{number}}}" for number, label in enumerate(labels)]
+    short = ", ".join(f"{label} in image {frame} {{{number}}}" for number, label in enumerate(labels))
+    return (f"I see {short}.", f"I find {joined(at)}.", f"There is {joined(at)}.")

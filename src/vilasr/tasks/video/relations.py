@@ -12,7 +12,7 @@ from vilasr.tasks.asking.words import joined, least, listed, measures
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.video.asked import Asked
 from vilasr.tasks.video.bearings import bearing, left_or_right, left_right_or_back, quadrant
-from vilasr.tasks.video.marking import MAX_FRAMES, box_steps
+from vilasr.tasks.video.marking import box_steps
 
 if TYPE_CHECKING:
     import random
@@ -87,9 +87,7 @@ def relative_distance(footage: Footage, rng: random.Random) -> Asked | None:
         if all(anchors.values()):
             winner = rng.choice(chosen).name
             anchor = rng.choice(anchors[winner])
-            asked = _nearest_question(footage, anchor, chosen, winner, gaps, rng)
-            if asked is not None:
-                return asked
+            return _nearest_question(footage, anchor, chosen, winner, gaps, rng)
     return None
 
 
@@ -108,22 +106,19 @@ def _nearest_question(
     winner: str,
     gaps: dict[tuple[str, str], float],
     rng: random.Random,
-) -> Asked | None:
+) -> Asked:
     phrases = footage.phrases
-    names = [anchor.name, *(thing.name for thing in things)]
-    steps = box_steps(footage, {name: phrases[name] for name in names})
-    if len(steps) > MAX_FRAMES:
-        return None
-    options, answer = shuffled(phrases[winner], [phrases[name] for name in names[1:] if name != winner], rng)
-    by_option = {phrases[name]: gaps[anchor.name, name] for name in names[1:]}
-    lengths, whose = [by_option[option] for option in options], [f"to the {option}" for option in options]
+    by_phrase = {phrases[thing.name]: thing.name for thing in things}
+    options, answer = shuffled(phrases[winner], [phrase for phrase in by_phrase if phrase != phrases[winner]], rng)
+    names = [anchor.name, *(by_phrase[option] for option in options)]
+    lengths, whose = [gaps[anchor.name, name] for name in names[1:]], [f"to the {option}" for option in options]
     said = joined(measures(lengths, whose))
     return Asked(
         text=rng.choice(_NEAREST_TEXTS).format(anchor=phrases[anchor.name], things=listed(options)),
         options=options,
         answer=answer,
         plan=Plan(
-            steps=tuple(steps),
+            steps=tuple(box_steps(footage, {name: phrases[name] for name in names})),
             concludes=(
                 f"From the {phrases[anchor.name]} it is {said}. {least(lengths, whose)}.",
                 f"Measured from the {phrases[anchor.name]}: {said}. {least(lengths, whose)}.",

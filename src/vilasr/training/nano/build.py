@@ -23,8 +23,9 @@ CHAIN = {
     "3-all": "sft",
     "4-views": "sft",
     "5-names": "sft",
-    "6-reflect": "rejection",
-    "7-reinforce": "grpo",
+    "6-frames": "sft",
+    "7-reflect": "rejection",
+    "8-reinforce": "grpo",
 }
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
