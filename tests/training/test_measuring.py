@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from vilasr.training.measuring import found_in, measured, named_after
+from vilasr.training.measuring import found_in, lettered, measured, named_after
 
 
 def told(text):
@@ -86,6 +86,12 @@ def test_the_image_in_which_a_named_thing_was_found_is_read_off_its_box(text, ex
     boxes = [found.start() for found in re.finditer(r"\[", text)]
     found = [(re.match("[0-9]+", text[image:])[0], boxes.index(box) + 1) for image, box in found_in(text, boxes)]
     assert found == expected
+
+
+def test_the_letter_that_a_picture_has_at_a_box_is_read_there():
+    text = "The red box at [1, 2, 3, 4] holds the mug. This mug is at [5, 6, 7, 8], in box B. That is box B."
+    boxes = [found.start() for found in re.finditer(r"\[", text)]
+    assert list(lettered(text, boxes)) == [(text.index("B."), boxes[1])]
 
 
 def test_things_of_one_class_are_told_apart_by_colour_and_the_last_box_of_a_thing_counts():

@@ -178,3 +178,14 @@ def test_the_number_of_an_image_in_which_a_thing_is_found_looks_at_the_thing():
     assert number - 1 in tap.queries.tolist()
     assert keys(tap)[tap.queries.tolist().index(number - 1)] == [second]
     assert READER.read(a_batch)[0].nonzero().squeeze(-1).tolist() == [number]
+
+
+def test_the_letter_of_a_box_looks_at_the_box_and_what_is_beside_it():
+    # 3 rows of 4 tokens of 32 px. The box is in column 1 of row 1; its letter, up to 12.8 px outside, may also be in
+    # column 0, for x 40 - 12.8 is below 32, and in row 2, for y 60 + 12.8 is above 64.
+    ids, mask = said(CHAT, 12, "The mug is at [40, 45, 50, 60], in box B.")
+    a_batch = hand_batch(CHAT, (ids, mask), grids=[(1, 6, 8)])
+    [letter] = READER.read(a_batch)[0].nonzero().squeeze(-1).tolist()
+    assert CHAT.text(ids[letter:]).startswith("B")
+    tap = READER.tap(a_batch, layer=2, num_heads=1)
+    assert keys(tap)[tap.queries.tolist().index(letter - 1)] == [4, 5, 8, 9]

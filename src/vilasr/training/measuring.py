@@ -2,7 +2,8 @@
 
 A thing that the question names is named before its box, and is looked for; if the question does not say in which image,
 that is read off the thing as well: "mug in image 3 [1, 2, 3, 4]". Any other thing is named after its box, as in "at
-[1, 2, 3, 4] is the mug", when its place is known and there is something to look at.
+[1, 2, 3, 4] is the mug", when its place is known and there is something to look at. So is the letter that a picture
+has at a box: "at [1, 2, 3, 4], in box B".
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _NAMED = re.compile(
 _CALLED = re.compile(r"\b([A-Z])(?: is the\b| at \[)")
 _COLOR = re.compile(rf"(?:{'|'.join(COLORS)}) (?=[a-z])")
 _NAMED_AFTER = re.compile(r"[^\]]*\](?:,? (?:in the red box, )?(?:is|holds))? the (?=[a-z])")
+_IN_BOX = re.compile(r"[^\]]*\], in box (?=[A-Z]\b)")
 _FOUND_IN = re.compile(rf"\b(?:{_CLASSES})(?: [0-9]+)? in image ([0-9]+) (?:at )?(?=\[)")
 _LENGTH = re.compile(r"\b([0-9]{1,3}) cm\b")
 _CLAUSE = re.compile(r"[,;:\n]|\.(?![0-9])|\band\b")
@@ -67,6 +69,17 @@ def named_after(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
             yield found.end(), box
             if color := _COLOR.match(text, found.end()):
                 yield color.end(), box
+
+
+def lettered(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where the letter begins that the picture has at a box, and that box.
+
+    >>> list(lettered("This mug is at [1, 2, 3, 4], in box B.", [15]))
+    [(36, 15)]
+    """
+    for box in boxes:
+        if found := _IN_BOX.match(text, box):
+            yield found.end(), box
 
 
 def found_in(text: str, boxes: Collection[int]) -> Iterator[tuple[int, int]]:

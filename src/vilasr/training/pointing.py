@@ -5,8 +5,8 @@ head happens to look at the visual token it speaks of. The token is known, so a 
 positions that predict the numbers of a point or of a box should attend to the visual tokens that hold it. Points count
 in the first turn, where they are read from the picture (later ones are copied); boxes wherever they are said in words,
 on the image that the sentence names; a length is read off the boxes of the things that it is a length of, a name that
-follows a box off that box, and the image in which a named thing is found off the thing. A pretrained model does not
-need this; its weight is zero by default.
+follows a box off that box, the letter of a box off its surroundings, and the image in which a named thing is found off
+the thing. A pretrained model does not need this; its weight is zero by default.
 
 Of several images, the one that is named must be told from the others: what holds a thing is found in any of them. So,
 in an earlier layer, other heads may be told to look at names of images, "Image 3": visual tokens at the label of their
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vilasr.training.measuring import found_in, measured, named_after
+from vilasr.training.measuring import found_in, lettered, measured, named_after
 from vilasr.training.taps import SpanTap
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _POINT, _BOX = 2, 4
 _LABELLED_STRIDE = 4
 """Of the visual tokens of an image, one in so many is told to look at its label: they share their weights."""
+_BADGE = 0.4
+"""How far outside of a box its letter is drawn, in visual tokens."""
 NAMING_HEADS = slice(4, 6)
 """Beside those of `vilasr.training.copying`, which takes the first three of an early layer."""
 
@@ -65,8 +67,16 @@ class _Place:
         """Ids' places of the visual tokens at a point, or in the inner half of a box each way."""
         x1, y1, x2, y2 = numbers if len(numbers) == _BOX else numbers * 2
         x_inset, y_inset = (x2 - x1) / 4, (y2 - y1) / 4
-        columns = _covered(x1 + x_inset, x2 - x_inset, token_px, self.width)
-        lines = _covered(y1 + y_inset, y2 - y_inset, token_px, self.height)
+        return self._between(x1 + x_inset, y1 + y_inset, x2 - x_inset, y2 - y_inset, token_px)
+
+    def around(self, numbers: list[int], token_px: int) -> list[int]:
+        """Those of a box with its outline, and the letter outside of it."""
+        x1, y1, x2, y2 = numbers
+        out = _BADGE * token_px
+        return self._between(max(0, x1 - out), max(0, y1 - out), x2 + out, y2 + out, token_px)
+
+    def _between(self, x1: float, y1: float, x2: float, y2: float, token_px: int) -> list[int]:
+        columns, lines = _covered(x1, x2, token_px, self.width), _covered(y1, y2, token_px, self.height)
         return [self.first + line * self.width + column for line in lines for column in columns]
 
 
@@ -132,7 +142,7 @@ class PointReader:
         )
 
     def read(self, batch: Batch) -> torch.Tensor:
-        """bool [B, L]: the trained tokens that are read off a box: lengths, the words of names, numbers of images."""
+        """bool [B, L]: the trained tokens that are read off boxes: lengths, words of names, letters, images."""
         result = torch.zeros(batch.ids.shape, dtype=torch.bool)
         for row in self._rows(batch):
             for query, _ in self._read_off(row):
@@ -166,9 +176,7 @@ class PointReader:
 
     def _inside(self, said: _Said, length: int) -> torch.Tensor:
         """bool [length]: the visual tokens at a point or in a box."""
-        wanted = torch.zeros(length, dtype=torch.bool)
-        wanted[said.place.tokens(said.numbers, self._token_px)] = True
-        return wanted
+        return _at(said.place.tokens(said.numbers, self._token_px), length)
 
     def _found(self, ids: torch.Tensor, loss_mask: torch.Tensor, places: list[_Place]) -> Iterator[_Said]:
         """Each point and box."""
@@ -194,9 +202,9 @@ class PointReader:
                     yield _Said(start=start, numbers=numbers, place=shown[image - 1], name=name)
 
     def _read_off(self, row: _Row) -> Iterator[tuple[int, torch.Tensor]]:
-        """(what predicts it, visual tokens) of each length that is said of things with boxes, of each name that
-        follows one, and of the image that one was found in."""
-        boxes = {said.start: self._inside(said, len(row.ids)) for said in row.said if len(said.numbers) == _BOX}
+        """(what predicts it, visual tokens) of each length that is said of things with boxes, of each name or letter
+        that follows one, and of the image that one was found in."""
+        boxes = {said.start: said for said in row.said if len(said.numbers) == _BOX}
         if not boxes:
             return
         said = [
@@ -205,13 +213,25 @@ class PointReader:
         ]
         ends = list(accumulate(map(len, said)))
         starts = {end - len(text): at for at, (text, end) in enumerate(zip(said, ends, strict=True)) if text}
-        text, by_bracket = "".join(said), {ends[start] - 1: wanted for start, wanted in boxes.items()}
+        text, by_bracket = "".join(said), {ends[start] - 1: box for start, box in boxes.items()}
+        inside = {bracket: self._inside(box, len(row.ids)) for bracket, box in by_bracket.items()}
         for number, of_things in measured(text, sorted(by_bracket)):
             if number in starts:
-                yield starts[number] - 1, torch.stack([by_bracket[box] for box in of_things]).any(0)
+                yield starts[number] - 1, torch.stack([inside[box] for box in of_things]).any(0)
         for word, box in chain(named_after(text, sorted(by_bracket)), found_in(text, by_bracket)):
             if word in starts:
-                yield starts[word] - 1, by_bracket[box]
+                yield starts[word] - 1, inside[box]
+        for mark, box in lettered(text, sorted(by_bracket)):
+            if mark in starts:
+                around = by_bracket[box].place.around(by_bracket[box].numbers, self._token_px)
+                yield starts[mark] - 1, _at(around, len(row.ids))
+
+
+def _at(tokens: list[int], length: int) -> torch.Tensor:
+    """bool [length]: true at these."""
+    wanted = torch.zeros(length, dtype=torch.bool)
+    wanted[tokens] = True
+    return wanted
 
 
 def _looking_at(pairs: list[tuple[int, int, int]], length: int, *, layer: int) -> SpanTap:

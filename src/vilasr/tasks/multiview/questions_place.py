@@ -130,7 +130,7 @@ def _match(
                 ),
                 marks=(stage.box(thing, one),),
             ),
-            step_again(stage, thing, other),
+            step_again(stage, thing, other, mark=answer),
         ),
         concludes=(f"That is box {answer}.", f"The box around it has the letter {answer}."),
     )

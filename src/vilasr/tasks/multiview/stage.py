@@ -177,11 +177,14 @@ def named_images(images: Sequence[int]) -> str:
     return joined([f"image {image}" for image in images])
 
 
-def step_again(stage: Stage, thing: SceneObject, image: int) -> Step:
-    """The turn that boxes in another image what was boxed in the one before."""
-    name = stage.name(thing)
+def step_again(stage: Stage, thing: SceneObject, image: int, *, mark: str = "") -> Step:
+    """The turn that boxes in another image what was boxed in the one before; `mark` is the letter of its box there."""
+    name, within = stage.name(thing), f", in box {mark}" if mark else ""
     return Step(
-        says=(f"In image {image} the same {name} is at {{0}}.", f"Image {image} shows this {name} at {{0}}."),
+        says=(
+            f"In image {image} the same {name} is at {{0}}{within}.",
+            f"Image {image} shows this {name} at {{0}}{within}.",
+        ),
         marks=(stage.box(thing, image),),
     )
 
