@@ -9,9 +9,20 @@ import pytest
 from vilasr.training.measuring import found_in, lettered, measured, named_after
 
 
+def brackets(text):
+    """Where they open in `text`; every one opens a box."""
+    return [found.start() for found in re.finditer(r"\[", text)]
+
+
+def read_off(find, text):
+    """[(word, number of its box from 1)] that `find` finds in `text`."""
+    boxes = brackets(text)
+    return [(re.match(r"\w+", text[word:])[0], boxes.index(box) + 1) for word, box in find(text, boxes)]
+
+
 def told(text):
-    """[(length, [last word before each of its boxes])] of `text`, in which every bracket opens a box."""
-    boxes = [found.start() for found in re.finditer(r"\[", text)]
+    """[(length, [last word before each of its boxes])] of `text`."""
+    boxes = brackets(text)
     return [
         (re.match("[0-9]+", text[number:])[0], [text[:box].replace(" at ", " ").split()[-1] for box in of_things])
         for number, of_things in measured(text, boxes)
@@ -68,9 +79,7 @@ def test_a_length_is_of_the_things_that_its_clause_names_or_else_its_sentence(te
     ],
 )
 def test_a_name_that_follows_a_box_is_read_off_that_box(text, expected):
-    boxes = [found.start() for found in re.finditer(r"\[", text)]
-    found = [(re.match("[a-z]+", text[name:])[0], boxes.index(box) + 1) for name, box in named_after(text, boxes)]
-    assert found == expected
+    assert read_off(named_after, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,18 +92,17 @@ def test_a_name_that_follows_a_box_is_read_off_that_box(text, expected):
     ],
 )
 def test_the_image_in_which_a_named_thing_was_found_is_read_off_its_box(text, expected):
-    boxes = [found.start() for found in re.finditer(r"\[", text)]
-    found = [(re.match("[0-9]+", text[image:])[0], boxes.index(box) + 1) for image, box in found_in(text, boxes)]
-    assert found == expected
+    assert read_off(found_in, text) == expected
 
 
 def test_the_letter_that_a_picture_has_at_a_box_is_read_there():
     text = "The red box at [1, 2, 3, 4] holds the mug. This mug is at [5, 6, 7, 8], in box B. That is box B."
-    boxes = [found.start() for found in re.finditer(r"\[", text)]
-    assert list(lettered(text, boxes)) == [(text.index("B."), boxes[1])]
+    assert read_off(lettered, text) == [("B", 2)]
+    [(place, _)] = lettered(text, brackets(text))
+    assert place == text.index("B.")
 
 
 def test_things_of_one_class_are_told_apart_by_colour_and_the_last_box_of_a_thing_counts():
     text = "red mug [1, 1, 2, 2], blue mug [3, 3, 4, 4], blue mug [5, 5, 6, 6]. The blue mug is 50 cm away."
-    boxes = [found.start() for found in re.finditer(r"\[", text)]
+    boxes = brackets(text)
     assert list(measured(text, boxes)) == [(text.index("50"), [boxes[2]])]

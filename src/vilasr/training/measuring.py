@@ -15,7 +15,7 @@ from vilasr.tasks.scenes.catalogue import CLASSES
 from vilasr.tasks.scenes.colors import COLORS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     Thing = tuple[str, str]  # ("red", "mug"); ("", "mug") where no colour is said; ("", "B") for what has a letter
 
@@ -82,7 +82,7 @@ def lettered(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
             yield found.end(), box
 
 
-def found_in(text: str, boxes: Collection[int]) -> Iterator[tuple[int, int]]:
+def found_in(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Where the number of the image begins in which a named thing was found, and the box that it has there.
 
     >>> list(found_in("I see mug in image 3 [1, 2, 3, 4]. Image 2: vase [5, 6, 7, 8].", [21, 44]))

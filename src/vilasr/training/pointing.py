@@ -178,6 +178,10 @@ class PointReader:
         """bool [length]: the visual tokens at a point or in a box."""
         return _at(said.place.tokens(said.numbers, self._token_px), length)
 
+    def _around(self, said: _Said, length: int) -> torch.Tensor:
+        """bool [length]: the visual tokens of a box and of what is drawn at it."""
+        return _at(said.place.around(said.numbers, self._token_px), length)
+
     def _found(self, ids: torch.Tensor, loss_mask: torch.Tensor, places: list[_Place]) -> Iterator[_Said]:
         """Each point and box."""
         if not loss_mask.any():
@@ -214,17 +218,16 @@ class PointReader:
         ends = list(accumulate(map(len, said)))
         starts = {end - len(text): at for at, (text, end) in enumerate(zip(said, ends, strict=True)) if text}
         text, by_bracket = "".join(said), {ends[start] - 1: box for start, box in boxes.items()}
-        inside = {bracket: self._inside(box, len(row.ids)) for bracket, box in by_bracket.items()}
-        for number, of_things in measured(text, sorted(by_bracket)):
-            if number in starts:
-                yield starts[number] - 1, torch.stack([inside[box] for box in of_things]).any(0)
-        for word, box in chain(named_after(text, sorted(by_bracket)), found_in(text, by_bracket)):
-            if word in starts:
-                yield starts[word] - 1, inside[box]
-        for mark, box in lettered(text, sorted(by_bracket)):
-            if mark in starts:
-                around = by_bracket[box].place.around(by_bracket[box].numbers, self._token_px)
-                yield starts[mark] - 1, _at(around, len(row.ids))
+        brackets, length = sorted(by_bracket), len(row.ids)
+        inside = {bracket: self._inside(box, length) for bracket, box in by_bracket.items()}
+        found = (
+            *((number, torch.stack([inside[box] for box in of]).any(0)) for number, of in measured(text, brackets)),
+            *((word, inside[box]) for word, box in chain(named_after(text, brackets), found_in(text, brackets))),
+            *((mark, self._around(by_bracket[box], length)) for mark, box in lettered(text, brackets)),
+        )
+        for place, wanted in found:
+            if place in starts:
+                yield starts[place] - 1, wanted
 
 
 def _at(tokens: list[int], length: int) -> torch.Tensor:
