@@ -72,9 +72,10 @@ def test_building_runs_all_stages_in_order_and_then_writes_the_package(commands,
         *[("generate", task, "--seed", 1) for task in ("multiview", "video")],
         ("train", "sft", "configs/nano/5-names.toml", 2),
         ("train", "sft", "configs/nano/6-frames.toml", 2),
-        ("train", "rejection", "configs/nano/7-reflect.toml", 1),
-        ("train", "grpo", "configs/nano/8-reinforce.toml", 1),
-        ("package", RUNS / "8-reinforce/model", tmp_path),
+        ("train", "sft", "configs/nano/7-letters.toml", 2),
+        ("train", "rejection", "configs/nano/8-reflect.toml", 1),
+        ("train", "grpo", "configs/nano/9-reinforce.toml", 1),
+        ("package", RUNS / "9-reinforce/model", tmp_path),
     ]
 
 

@@ -24,8 +24,9 @@ CHAIN = {
     "4-views": "sft",
     "5-names": "sft",
     "6-frames": "sft",
-    "7-reflect": "rejection",
-    "8-reinforce": "grpo",
+    "7-letters": "sft",
+    "8-reflect": "rejection",
+    "9-reinforce": "grpo",
 }
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
