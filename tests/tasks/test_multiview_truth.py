@@ -77,6 +77,24 @@ def test_the_move_is_where_the_second_camera_stands_in_the_frame_of_the_first(sa
         assert min(abs(right), abs(forward)) < 0.25 * max(abs(right), abs(forward))
 
 
+def test_a_move_is_told_by_what_a_near_thing_did_against_a_far_one_whichever_way_it_went(samples):
+    told = {
+        "slid left": "to the right",
+        "slid right": "to the left",
+        "grew": "forward",
+        "shrank": "backward",
+    }
+    for sample in samples["camera_move"]:
+        near, far = sample.metadata["objects"]
+        for image in sample.metadata["images"]:
+            camera = sample.metadata["cameras"][image - 1]
+            assert into_camera(camera, far["center"])[1] >= 1.2 * into_camera(camera, near["center"])[1]
+        assert [len(step["marks"]) for step in sample.metadata["plan"]["steps"]] == [2, 2]
+        for concluded in sample.metadata["plan"]["concludes"]:
+            (did,) = re.findall(rf"near {near['phrase']} ({'|'.join(told)})\b", concluded)
+            assert told[did] == chosen(sample)
+
+
 def test_the_turn_is_where_the_second_camera_looks_in_the_frame_of_the_first(samples):
     for sample in samples["camera_turn"]:
         one, other = (sample.metadata["cameras"][image - 1] for image in sample.metadata["images"])
@@ -117,6 +135,19 @@ def test_the_relation_holds_after_turning_the_world_into_the_first_camera(sample
         assert max(ratio, 1 / ratio) > 1.2
 
 
+def test_a_relation_follows_from_lengths_that_are_told_of_each_thing(samples):
+    for sample in samples["relative_position"]:
+        camera = untilted(sample.metadata["cameras"][sample.metadata["images"][0] - 1])
+        thing, anchor = (into_camera(camera, each["center"]) for each in sample.metadata["objects"][:2])
+        for concluded in sample.metadata["plan"]["concludes"]:
+            told = [int(length) for length in re.findall(r"(\d+) cm", concluded)]
+            true = [100 * length for length in (anchor[1], thing[1], abs(anchor[0]), abs(thing[0]))]
+            assert told == pytest.approx(true, abs=5.1)
+            assert re.findall(r"cm (left|right)", concluded) == [
+                "left" if x < 0 else "right" for x in (anchor[0], thing[0])
+            ]
+
+
 def test_the_depth_is_the_way_ahead_in_the_frame_of_the_camera(samples):
     for sample in samples["depth"]:
         camera = sample.metadata["cameras"][sample.metadata["images"][0] - 1]
@@ -143,6 +174,17 @@ def test_the_order_is_that_of_straight_lines_from_the_camera(samples):
         }
         assert list(by_letter) == sorted(by_letter, key=by_letter.__getitem__)
         assert sorted(by_letter) == ["A", "B", "C"]
+
+
+def test_distances_are_told_in_the_order_of_the_letters_and_then_sorted(samples):
+    for sample in samples["order"]:
+        for concluded in sample.metadata["plan"]["concludes"]:
+            told = re.findall(r"([ABC]) (\d+) cm", concluded) or [
+                (letter, length) for length, letter in re.findall(r"(\d+) cm to ([ABC])", concluded)
+            ]
+            assert [letter for letter, _ in told] == ["A", "B", "C"]
+            by_distance = sorted(told, key=lambda each: int(each[1]))
+            assert ", ".join(letter for letter, _ in by_distance) == chosen(sample)
 
 
 def test_each_thought_names_the_image_before_the_numbers_of_a_mark(samples):

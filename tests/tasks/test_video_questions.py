@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -255,6 +256,9 @@ def test_the_order_of_appearance_is_by_first_clear_frame():
     asked_in_order = sorted(first, key=asked.text.index)
     assert [step.marks[0].mark.image_index for step in asked.plan.steps] == [first[name] for name in asked_in_order]
     assert all(sorted(option.split(", ")) == ["bed", "desk", "sofa", "stove"] for option in asked.options)
+    for concluded in asked.plan.concludes:
+        assert re.findall(r"the (\w+) in image (\d)", concluded) == [(n, str(first[n])) for n in asked_in_order]
+        assert concluded.endswith("desk, stove, bed, sofa.")
 
 
 def test_things_that_appear_together_or_by_and_by_have_no_order():

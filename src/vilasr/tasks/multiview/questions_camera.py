@@ -16,7 +16,7 @@ from vilasr.tasks.multiview.question import Question
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vilasr.tasks.multiview.stage import Stage
     from vilasr.tasks.scenes.world import SceneObject
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 MIN_PARALLAX = 0.04
 """Sideways: the near thing moves against the far one by at least this share of the picture's width."""
 MIN_DEPTH_RATIO = 1.25
-"""Sideways: the far thing is at least so many times as far from the camera as the near one."""
+"""Of two things, the far one is at least so many times as far from the camera as the near one."""
 MIN_GROWTH = 1.15
-"""Forward: one thing gets at least so many times as large, and nothing seen whole twice gets smaller; or backward."""
+"""Forward: the near thing gets at least so many times as large, the far one not as much, and nothing seen whole twice
+gets smaller; or backward."""
 MIN_SLIDE = 0.06
 """Turning: everything well visible twice slides by at least this share of the width, to the same side."""
 
@@ -85,21 +86,60 @@ def ask_turn(stage: Stage, wish: str, rng: random.Random) -> Question | None:
 
 def _ask_sideways(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     """By parallax: what is near slides against what is far, to the side that the camera comes from."""
-    one, other = stage.pair
     sign = 1 if wish == "left" else -1
     best: tuple[float, SceneObject, SceneObject] | None = None
-    for near, far in permutations(stage.whole(one, other), 2):
-        if any(stage.depth(far, image) < MIN_DEPTH_RATIO * stage.depth(near, image) for image in stage.pair):
-            continue
+    for near, far in _near_and_far(stage):
         apart = [stage.middle_px(near, image)[0] - stage.middle_px(far, image)[0] for image in stage.pair]
         parallax = sign * (apart[1] - apart[0]) / stage.size[0]
         if best is None or parallax > best[0]:
             best = (parallax, near, far)
     if best is None or best[0] < MIN_PARALLAX:
         return None
-    margin, near, far = best
+    slid = f"slid {'right' if wish == 'left' else 'left'}"
+    return _move_question(stage, wish, rng, near_and_far=best[1:], margin=best[0], change=slid)
+
+
+def _ask_nearer(stage: Stage, wish: str, rng: random.Random) -> Question | None:
+    """By size: what the camera comes nearer to looks larger, and what is near most of all."""
+    growths = {thing.name: _growth(stage, thing, wish) for thing in stage.whole(*stage.pair)}
+    pairs = list(_near_and_far(stage))
+    if not pairs or min(growths.values()) < 1:
+        return None
+    near, far = max(pairs, key=lambda pair: growths[pair[0].name] / growths[pair[1].name])
+    margin = growths[near.name]
+    if margin < max(MIN_GROWTH, growths[far.name]):
+        return None
+    change = "grew" if wish == "forward" else "shrank"
+    return _move_question(stage, wish, rng, near_and_far=(near, far), margin=margin, change=change)
+
+
+def _near_and_far(stage: Stage) -> Iterator[tuple[SceneObject, SceneObject]]:
+    """Pairs of things seen whole in both images, of which one is clearly farther away in both."""
+    for near, far in permutations(stage.whole(*stage.pair), 2):
+        if all(stage.depth(far, image) >= MIN_DEPTH_RATIO * stage.depth(near, image) for image in stage.pair):
+            yield near, far
+
+
+def _growth(stage: Stage, thing: SceneObject, wish: str) -> float:
+    """How many times as large the thing looks in the image that was taken nearer to it, if the camera moved so."""
+    one, other = stage.pair
+    growth = math.sqrt(_area(stage.box_px(thing, other)) / _area(stage.box_px(thing, one)))
+    return growth if wish == "forward" else 1 / growth
+
+
+def _move_question(
+    stage: Stage,
+    wish: str,
+    rng: random.Random,
+    *,
+    near_and_far: tuple[SceneObject, SceneObject],
+    margin: float,
+    change: str,
+) -> Question:
+    """Told the same way for every direction, up to what the near thing did: words said before do not give it away."""
+    one, other = stage.pair
+    near, far = near_and_far
     near_name, far_name = stage.name(near), stage.name(far)
-    away = "right" if wish == "left" else "left"
     plan = Plan(
         steps=(
             Step(
@@ -118,35 +158,11 @@ def _ask_sideways(stage: Stage, wish: str, rng: random.Random) -> Question | Non
             ),
         ),
         concludes=(
-            f"Against the {far_name}, the near {near_name} went {away}, so the camera moved {wish}.",
-            f"The near {near_name} slid {away} past the {far_name}: the camera went to the {wish}.",
+            f"Against the {far_name}, the near {near_name} {change}, so the camera moved {wish}.",
+            f"The near {near_name} {change} beside the {far_name}: the camera moved {_MOVES[wish]}.",
         ),
     )
     return _question(stage, wish, rng, things=[near, far], margin=margin, plan=plan, texts=_MOVE_TEXTS, options=_MOVES)
-
-
-def _ask_nearer(stage: Stage, wish: str, rng: random.Random) -> Question | None:
-    """By size: what the camera comes nearer to looks larger."""
-    one, other = stage.pair
-    growths: list[tuple[float, SceneObject]] = []
-    for thing in stage.whole(one, other):
-        growth = math.sqrt(_area(stage.box_px(thing, other)) / _area(stage.box_px(thing, one)))
-        growths.append((growth if wish == "forward" else 1 / growth, thing))
-    if not growths or min(growth for growth, _ in growths) < 1:
-        return None
-    margin, thing = max(growths, key=lambda pair: pair[0])
-    if margin < MIN_GROWTH:
-        return None
-    name = stage.name(thing)
-    size, change = ("larger", "nearer") if wish == "forward" else ("smaller", "farther away")
-    plan = Plan(
-        steps=_two_boxes(stage, thing),
-        concludes=(
-            f"The {name} looks {size} in image {other}: it is {change}, so the camera moved {wish}.",
-            f"The {name} got {size}, so the camera went {wish}.",
-        ),
-    )
-    return _question(stage, wish, rng, things=[thing], margin=margin, plan=plan, texts=_MOVE_TEXTS, options=_MOVES)
 
 
 def _two_boxes(stage: Stage, thing: SceneObject) -> tuple[Step, Step]:

@@ -69,8 +69,6 @@ def ask_depth(stage: Stage, wish: str, rng: random.Random) -> Question | None:
     link = rng.choice(stage.shared(one, other))
     depth, link_depth = stage.depth(thing, one), stage.depth(link, one)
     name, link_name = stage.name(thing), stage.name(link)
-    apart = depth - link_depth
-    offset = f"{centimetres(abs(apart))} cm {'farther' if apart > 0 else 'nearer'}"
     plan = Plan(
         steps=(
             Step(
@@ -89,8 +87,8 @@ def ask_depth(stage: Stage, wish: str, rng: random.Random) -> Question | None:
             ),
         ),
         concludes=(
-            f"From camera {one} the {link_name} is {centimetres(link_depth)} cm ahead and the {name} is {offset}: "
-            f"{centimetres(depth)} cm, {metres(depth)} m.",
+            f"From camera {one} the {link_name} is {centimetres(link_depth)} cm ahead, the {name} {centimetres(depth)} "
+            f"cm: {metres(depth)} m.",
         ),
     )
     return Question(
@@ -165,15 +163,17 @@ def ask_order(stage: Stage, wish: str, rng: random.Random) -> Question | None:
 def _order(stage: Stage, placed: Sequence[tuple[SceneObject, int]], one: int, rng: random.Random) -> Question:
     """The question about things from near to far, each with the image that shows it.
 
-    They are boxed and not named, since what a thing is says something about how far away it is.
+    They are boxed and not named, since what a thing is says something about how far away it is. Distances are told in
+    the order of the letters: the order by distance follows from all of them.
     """
     letters = rng.sample("ABC", NUM_ORDERED)
     orders = [", ".join(order) for order in permutations(letters)]
     options, answer = shuffled(orders[0], rng.sample(orders[1:], NUM_ORDERS - 1), rng)
     images = sorted({image for _, image in placed})
     distances = [far(thing, stage.camera(one)) for thing, _ in placed]
-    told = ", ".join(f"{mark} {centimetres(value)} cm" for mark, value in zip(letters, distances, strict=True))
-    at = joined([f"{centimetres(value)} cm to {mark}" for mark, value in zip(letters, distances, strict=True)])
+    by_letter = sorted(zip(letters, distances, strict=True))
+    told = ", ".join(f"{mark} {centimetres(value)} cm" for mark, value in by_letter)
+    at = joined([f"{centimetres(value)} cm to {mark}" for mark, value in by_letter])
     return Question(
         text=rng.choice(_ORDER_TEXTS).format(one=one, images=named_images(images)),
         options=options,

@@ -221,9 +221,6 @@ def _relation_plan(
     camera = stage.camera(one)
     (right, forward), (anchor_right, anchor_forward) = ahead(thing.center[:2], camera), ahead(anchor.center[:2], camera)
     name, anchor_name, link_name = stage.name(thing), stage.name(anchor), stage.name(link)
-    side = "left" if right < anchor_right else "right"
-    depth = "nearer" if forward < anchor_forward else "farther"
-    sideways, ahead_by = centimetres(abs(right - anchor_right)), centimetres(abs(forward - anchor_forward))
     anchors, and_link = ((anchor,), "") if link is anchor else ((anchor, link), f" and at {{1}} the {link_name}")
     here = (
         f"In image {one}, B at {{0}} is the {anchor_name}{and_link}.",
@@ -239,8 +236,14 @@ def _relation_plan(
             Step(says=there, marks=(stage.box(thing, other), stage.box(link, other))),
         ),
         concludes=(
-            f"From camera {one} the {name} is {sideways} cm {side} of the {anchor_name} and {ahead_by} cm {depth}.",
-            f"Camera {one} has the {anchor_name} {centimetres(anchor_forward)} cm ahead and the {name} "
-            f"{centimetres(forward)} cm, more to the {side}: {side} and {depth}.",
+            f"From camera {one} the {anchor_name} is {centimetres(anchor_forward)} cm ahead, the {name} "
+            f"{centimetres(forward)} cm; the {anchor_name} is {_aside(anchor_right)}, the {name} {_aside(right)}.",
+            f"Ahead of camera {one}: {anchor_name} {centimetres(anchor_forward)} cm, {name} {centimetres(forward)} cm. "
+            f"Aside: {anchor_name} {_aside(anchor_right)}, {name} {_aside(right)}.",
         ),
     )
+
+
+def _aside(right: float) -> str:
+    """How far to which side: "120 cm left"."""
+    return f"{centimetres(abs(right))} cm {'left' if right < 0 else 'right'}"

@@ -98,7 +98,7 @@ class MultiviewTask:
     """
 
     name = "multiview"
-    version = 2
+    version = 3
 
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] | None = None) -> Sample:
         """Sample `index` of a split.

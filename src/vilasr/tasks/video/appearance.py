@@ -46,14 +46,17 @@ def appearance_order(footage: Footage, rng: random.Random) -> Asked | None:
     right = tuple(sorted(chosen, key=lambda name: chosen[name].frame))
     wrong = rng.sample([order for order in permutations(right) if order != right], 3)
     options, answer = shuffled(_said(right, footage), [_said(order, footage) for order in wrong], rng)
-    seen = ", ".join(f"the {phrases[name]} in image {chosen[name].frame}" for name in right)
+    seen = listed([f"{phrases[name]} in image {chosen[name].frame}" for name in chosen])
     return Asked(
         text=rng.choice(_TEXTS).format(things=listed([phrases[name] for name in chosen])),
         options=options,
         answer=answer,
         plan=Plan(
             steps=tuple(box_steps(footage, {name: phrases[name] for name in chosen}, fixed=chosen)),
-            concludes=(f"First seen: {seen}.", f"The order is {_said(right, footage)}."),
+            concludes=(
+                f"First seen: {seen}. The order is {_said(right, footage)}.",
+                f"I first see {seen}: {_said(right, footage)}.",
+            ),
         ),
         names=right,
         truth={"frames": [chosen[name].frame for name in right]},
