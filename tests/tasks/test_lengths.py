@@ -10,6 +10,7 @@ import pytest
 from vilasr.env import EpisodeConfig
 from vilasr.protocol import protocol_named
 from vilasr.tasks import task_named
+from vilasr.tasks.asking.words import metres
 from vilasr.training.demonstrations import play
 from vilasr.types import Status
 
@@ -40,7 +41,8 @@ def test_the_letter_is_that_of_the_least_or_the_most_length_told(question, chose
 def test_a_length_in_metres_is_that_of_the_one_asked_for():
     for sample in made("metres"):
         whose = next(each for each in told(sample) if sample.question.count(each) == 2)
-        assert float(sample.answer) == pytest.approx(told(sample)[whose] / 100)
+        assert sample.answer == metres(sample.metadata["value"])
+        assert told(sample)[whose] == pytest.approx(100 * sample.metadata["value"], abs=0.5)
 
 
 def test_lengths_that_are_compared_differ_as_they_are_told():

@@ -227,7 +227,8 @@ def test_a_turn_that_goes_on_looks_at_the_label_of_the_last_mark_and_its_number_
 def concluding_chat():
     """A tokenizer in which "B.</think>" is one token."""
     endings = [f"{letter}.</think>" for letter in "ABCDE"]
-    return ChatTokens(train_tokenizer([*endings * 200, *["A [5, 6], B [7, 8]. That is "] * 50], num_merges=70))
+    told = ["A [5, 6], B [7, 8]. That is ", *(f"in box {letter}, " for letter in "ABCDE")]
+    return ChatTokens(train_tokenizer([*endings * 200, *told * 50], num_merges=80))
 
 
 def test_the_concluded_letter_has_a_loss_of_its_own(nano_folder, tmp_path):
@@ -256,6 +257,15 @@ def test_a_concluded_letter_looks_at_the_last_number_of_its_place():
     answers = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[5]
     assert looks(answers) == [(0, letter - 1, [words.index("8")])]
     assert (answers.layer, answers.heads) == (4, slice(4, 6))
+
+
+def test_a_concluded_letter_looks_at_the_box_that_was_said_to_have_it():
+    chat = concluding_chat()
+    ids, mask = said(chat, 1, "It is [5, 6], in box B; not in box A. That is B.</think>")
+    words = [chat.text([token]) for token in ids]
+    batch = hand_batch(chat, (ids, mask), grids=[(1, 2, 2)])
+    answers = CopyReader(chat, vocab_size=chat.num_tokens).taps(batch, early_layer=1, late_layer=4)[5]
+    assert looks(answers) == [(0, words.index("B.</think>") - 1, [words.index("B")])]
 
 
 def test_what_is_read_off_a_box_has_a_loss_of_its_own(nano, nano_folder, tmp_path):

@@ -24,7 +24,8 @@ def chain():
 
 
 def test_every_config_of_the_folder_is_a_stage_and_every_stage_has_one():
-    assert sorted(path.stem for path in CONFIGS.glob("*.toml")) == ["0-see", *CHAIN]
+    stems = [path.stem for path in CONFIGS.glob("*.toml")]
+    assert sorted(stems, key=lambda stem: int(stem.partition("-")[0])) == ["0-see", *CHAIN]
 
 
 def test_each_stage_writes_into_the_folder_of_its_name(chain):
@@ -73,9 +74,11 @@ def test_building_runs_all_stages_in_order_and_then_writes_the_package(commands,
         ("train", "sft", "configs/nano/5-names.toml", 2),
         ("train", "sft", "configs/nano/6-frames.toml", 2),
         ("train", "sft", "configs/nano/7-letters.toml", 2),
-        ("train", "rejection", "configs/nano/8-reflect.toml", 1),
-        ("train", "grpo", "configs/nano/9-reinforce.toml", 1),
-        ("package", RUNS / "9-reinforce/model", tmp_path),
+        *[("generate", "multiview", "--seed", 1)] * 4,
+        ("train", "sft", "configs/nano/8-measure.toml", 2),
+        ("train", "rejection", "configs/nano/9-reflect.toml", 1),
+        ("train", "grpo", "configs/nano/10-reinforce.toml", 1),
+        ("package", RUNS / "10-reinforce/model", tmp_path),
     ]
 
 

@@ -54,8 +54,8 @@ def kind_of(path):
     """The name of a file begins with that of its stage; those of fine-tuning have others."""
     kinds = {
         "0-see": SeeingConfig,
-        "8-reflect": RejectionConfig,
-        "9-reinforce": GrpoConfig,
+        "9-reflect": RejectionConfig,
+        "10-reinforce": GrpoConfig,
         "rejection": RejectionConfig,
         "synthesis": RejectionConfig,
         "grpo": GrpoConfig,

@@ -29,6 +29,7 @@ NAMES = tuple(dict.fromkeys(FORMS.values()))
 FIRST_NUMBER, FIRST_WORD = 100, 2000
 """Kinds of tokens: from 1 on ANSWER_WORDS, then numbers of up to three digits, then NAMES."""
 _PLACE = re.compile(r"\b([A-Z]) \[$")
+_BOX = re.compile(r"([A-Z])\b")
 _ANSWER = re.compile(r"(^|: )([A-Z])\.(?!\w)")
 _OPTION = re.compile(r"\n([A-Z])\.(?: \w+)? ?$")
 _ANSWER_WORD = re.compile(rf" ?({'|'.join(ANSWER_WORDS)})\b")
@@ -51,6 +52,8 @@ class CopyReader:
         self._concludes = torch.zeros(vocab_size, dtype=torch.bool)
         self._concludes_itself = torch.zeros(vocab_size, dtype=torch.bool)
         self._place_letter = torch.zeros(vocab_size, dtype=torch.long)
+        self._opens_box = torch.zeros(vocab_size, dtype=torch.bool)
+        self._box_letter = torch.zeros(vocab_size, dtype=torch.long)
         self._answer_letter = torch.zeros(vocab_size, dtype=torch.long)
         self._option_letter = torch.zeros(vocab_size, dtype=torch.long)
         self._ends_line = torch.zeros(vocab_size, dtype=torch.bool)
@@ -63,6 +66,9 @@ class CopyReader:
             self._concludes[token] = text.endswith((" is ", ": "))
             if place := _PLACE.search(text):
                 self._place_letter[token] = ord(place[1])
+            self._opens_box[token] = text.endswith("box ")
+            if box := _BOX.match(text):
+                self._box_letter[token] = ord(box[1])
             if answer := _ANSWER.search(text):
                 self._answer_letter[token] = ord(answer[2])
                 self._concludes_itself[token] = bool(answer[1])
@@ -128,11 +134,14 @@ class CopyReader:
 
     def _answers(self, ids: torch.Tensor, loss_mask: torch.Tensor, kinds: torch.Tensor, *, layer: int) -> SpanTap:
         """While a letter is concluded ("This is B.", "So, left: B."), look at the last number of its place,
-        "B [82, 56", and at the words of its option."""
+        "B [82, 56", where it was said of a box, "in box B", and at the words of its option."""
         said = self._answer_letter[ids]
         rows, places = self._concluded(ids, loss_mask).nonzero().unbind(1)
         targets = torch.zeros((len(rows), ids.shape[1]), dtype=torch.bool)
         targets[:, 3:] = (self._place_letter[ids[rows]] == said[rows, places][:, None])[:, :-3]
+        boxes = torch.zeros_like(loss_mask)
+        boxes[:, 1:] = self._opens_box[ids[:, :-1]] & loss_mask[:, 1:]
+        targets |= boxes[rows] & (self._box_letter[ids[rows]] == said[rows, places][:, None])
         options = self._options(ids).masked_fill((kinds == 0) | loss_mask, 0)
         targets |= options[rows] == said[rows, places][:, None]
         targets &= torch.arange(ids.shape[1])[None] < places[:, None]

@@ -67,12 +67,15 @@ def metres(value: float) -> str:
 
 
 def centimetres(value: float) -> str:
-    """A length as it is thought of, with the digits that `metres` has: whole numbers are easier to compare and repeat.
+    """A length as it is thought of: whole numbers are easier to compare and repeat.
 
-    >>> centimetres(2.345), centimetres(0.345)
-    ('230', '34')
+    All are as fine: were those from 1 m on said to 10 cm, "110" would be ten times as likely as "95", and who is unsure
+    would say it of everything.
+
+    >>> centimetres(2.347), centimetres(0.345)
+    ('235', '34')
     """
-    return str(round(100 * float(metres(value))))
+    return str(round(100 * value))
 
 
 def measures(lengths: Sequence[float], whose: Sequence[str]) -> list[str]:

@@ -132,7 +132,7 @@ def _match(
             ),
             step_again(stage, thing, other, mark=answer),
         ),
-        concludes=(f"That is box {answer}.", f"The box around it has the letter {answer}."),
+        concludes=("There it is again.", "It is the same thing."),
     )
     return Question(
         text=rng.choice(_MATCH_TEXTS).format(one=one, other=other),

@@ -25,8 +25,9 @@ CHAIN = {
     "5-names": "sft",
     "6-frames": "sft",
     "7-letters": "sft",
-    "8-reflect": "rejection",
-    "9-reinforce": "grpo",
+    "8-measure": "sft",
+    "9-reflect": "rejection",
+    "10-reinforce": "grpo",
 }
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
@@ -44,6 +45,15 @@ DATASETS: dict[str, dict[str, tuple[str, ...]]] = {
     "5-names": {
         "colored": ("multiview", "--seed", "102", "--num", "5000", *_SMALL, "--family-option", "question=colored"),
         "more-video": ("video", "--seed", "101", "--num", "1500", *_SMALL, "--family-option", "frames=16"),
+    },
+    "8-measure": {
+        "orders": ("multiview", "--seed", "103", "--num", "2500", *_SMALL, "--family-option", "question=order"),
+        "relations": (
+            *("multiview", "--seed", "104", "--num", "2500", *_SMALL),
+            *("--family-option", "question=relative_position"),
+        ),
+        "moves": ("multiview", "--seed", "105", "--num", "2000", *_SMALL, "--family-option", "question=camera_move"),
+        "views": ("multiview", "--seed", "106", "--num", "3000", *_SMALL),
     },
 }
 """Stage -> name -> arguments of what is made before it: pictures that take longer to render than to learn from."""
