@@ -251,8 +251,8 @@ def test_views_of_scenes_are_rendered_once_and_seen_again_in_a_mirror(tmp_path, 
     scenes = ScenePictures(tmp_path, 4, seed=0, processes=1, report=told.append)
     assert (len(scenes), told) == (8, [4])
     straight, in_mirror = scenes.picture(0), scenes.picture(1)
-    assert straight.grid == in_mirror.grid == (1, 12, 12)
-    assert straight.targets.thing.view(6, 6).flip(1).flatten().tolist() == in_mirror.targets.thing.tolist()
+    assert straight.grid == in_mirror.grid == (1, 14, 14)
+    assert straight.targets.thing.view(7, 7).flip(1).flatten().tolist() == in_mirror.targets.thing.tolist()
     assert (straight.targets.thing < len(THINGS)).any()
     files = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     again = ScenePictures(tmp_path, 4, seed=0, processes=1, report=told.append)
@@ -352,11 +352,11 @@ def test_side_files_describe_the_tokenizer_and_the_images():
     assert files["generation_config.json"]["eos_token_id"] == tokenizer.token_to_id("<|im_end|>")
     assert files["tokenizer_config.json"]["additional_special_tokens"] == list(SPECIAL_TOKENS)
     assert files["preprocessor_config.json"]["patch_size"] == IMAGE_SETTINGS.patch_size
-    assert files["preprocessor_config.json"]["size"] == {"shortest_edge": 30_000, "longest_edge": 36_864}
+    assert files["preprocessor_config.json"]["size"] == {"shortest_edge": 45_000, "longest_edge": 65_536}
     assert files["vilasr.json"] == {
         "protocol": "compact",
-        "min_pixels": 30_000,
-        "max_pixels": 36_864,
+        "min_pixels": 45_000,
+        "max_pixels": 65_536,
         "max_context_tokens": 4096,
     }
 

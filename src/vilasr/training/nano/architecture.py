@@ -30,8 +30,9 @@ TOKEN_PX = PATCH * MERGE
 IMAGE_SETTINGS = ImageSettings(
     patch_size=PATCH, merge_size=MERGE, temporal_patch_size=2, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
 )
-NANO_SIZER = Sizer(factor=TOKEN_PX, min_pixels=30_000, max_pixels=192 * 192)
-"""At most 36 visual tokens an image, each of 32 x 32 pixels."""
+NANO_SIZER = Sizer(factor=TOKEN_PX, min_pixels=45_000, max_pixels=256 * 256)
+"""About 44 to 64 visual tokens an image, each of 32 x 32 pixels. With at most 36 two letters of a 6 x 6 maze shared a
+token, and small pictures were left small."""
 SMALLEST_COORDINATE = 21
 INITIAL_RMS = 0.02
 MAX_CONTEXT_TOKENS = 4096

@@ -21,39 +21,43 @@ CHAIN = {
     "1-point": "sft",
     "2-draw": "sft",
     "3-all": "sft",
-    "4-views": "sft",
-    "5-names": "sft",
-    "6-frames": "sft",
-    "7-letters": "sft",
-    "8-measure": "sft",
-    "9-reflect": "rejection",
-    "10-reinforce": "grpo",
+    "4-closer": "sft",
+    "5-families": "sft",
+    "6-reflect": "rejection",
+    "7-reinforce": "grpo",
 }
 """File of configs/nano: the stage that it is a config of."""
 NUM_PROCESSES = 2
 """Of seeing and fine-tuning: two of one thread are faster than one of two."""
-_SMALL = ("--family-option", "size=192")
+
+
+def _dataset(task: str, *, seed: int, num: int, **options: str) -> tuple[str, ...]:
+    """The arguments of `vilasr generate` that make it."""
+    given = [word for name, value in options.items() for word in ("--family-option", f"{name}={value}")]
+    return (task, "--seed", str(seed), "--num", str(num), *given)
+
+
 DATASETS: dict[str, dict[str, tuple[str, ...]]] = {
     "3-all": {
-        "multiview": ("multiview", "--seed", "100", "--num", "1500", *_SMALL),
-        "video": ("video", "--seed", "100", "--num", "1200", *_SMALL, "--family-option", "frames=16"),
+        "multiview": _dataset("multiview", seed=100, num=1500),
+        "video": _dataset("video", seed=100, num=1200, frames="16"),
     },
-    "4-views": {
-        "lessons": ("multiview", "--seed", "100", "--num", "5000", *_SMALL, "--family-option", "question=lessons"),
-        "more-multiview": ("multiview", "--seed", "101", "--num", "4000", *_SMALL),
+    "4-closer": {
+        "lessons": _dataset("multiview", seed=100, num=3000, question="lessons", size="192"),
+        "colored": _dataset("multiview", seed=202, num=1500, question="colored"),
     },
-    "5-names": {
-        "colored": ("multiview", "--seed", "102", "--num", "5000", *_SMALL, "--family-option", "question=colored"),
-        "more-video": ("video", "--seed", "101", "--num", "1500", *_SMALL, "--family-option", "frames=16"),
-    },
-    "8-measure": {
-        "orders": ("multiview", "--seed", "103", "--num", "2500", *_SMALL, "--family-option", "question=order"),
-        "relations": (
-            *("multiview", "--seed", "104", "--num", "2500", *_SMALL),
-            *("--family-option", "question=relative_position"),
-        ),
-        "moves": ("multiview", "--seed", "105", "--num", "2000", *_SMALL, "--family-option", "question=camera_move"),
-        "views": ("multiview", "--seed", "106", "--num", "3000", *_SMALL),
+    "5-families": {
+        "views": _dataset("multiview", seed=206, num=1000),
+        "matches": _dataset("multiview", seed=207, num=400, question="matching"),
+        "moves": _dataset("multiview", seed=205, num=300, question="camera_move"),
+        "orders": _dataset("multiview", seed=203, num=250, question="order"),
+        "relations": _dataset("multiview", seed=204, num=250, question="relative_position"),
+        "appearances": _dataset("video", seed=211, num=300, frames="16", question="obj_appearance_order"),
+        "nearest": _dataset("video", seed=212, num=150, frames="16", question="object_rel_distance"),
+        "counts": _dataset("video", seed=213, num=150, frames="16", question="object_counting"),
+        "sizes": _dataset("video", seed=214, num=120, frames="16", question="object_size_estimation"),
+        "distances": _dataset("video", seed=215, num=120, frames="16", question="object_abs_distance"),
+        "rooms": _dataset("video", seed=216, num=80, frames="16", question="room_size_estimation"),
     },
 }
 """Stage -> name -> arguments of what is made before it: pictures that take longer to render than to learn from."""

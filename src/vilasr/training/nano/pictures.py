@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from vilasr.tasks.scenes.world import Scene
     from vilasr.types import Point
 
-VIEW = (192, 192)
-"""What the model sees of a square picture; other sizes are scaled to it."""
-VERSION = "1"
+VIEW = (224, 224)
+"""The size of pictures of rooms, unless another one is asked for."""
+VERSION = "2"
 """Of the views: another one where other pictures or targets would be made."""
 VIEWS_PER_SCENE = 4
 SCENES_PER_FILE = 100
