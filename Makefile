@@ -30,7 +30,7 @@ types: $(READY)
 
 check: lint types test
 
-# Rebuilds the embedded model from nothing and measures it: six hours on two cores; resumes where it was stopped.
+# Rebuilds the embedded model from nothing and measures it: seven hours on two cores; resumes where it was stopped.
 nano: $(READY)
 	$(BIN)/python -m vilasr.training.nano.build
 	$(BIN)/python -m vilasr.experiments.card

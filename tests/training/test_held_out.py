@@ -70,11 +70,11 @@ def test_the_loss_of_a_model_that_knows_nothing_is_that_of_even_odds(nano_folder
 def test_rollouts_can_be_held_out(nano_folder, tmp_path):
     path = write_rollouts(tmp_path / "rollouts.jsonl", "a/1", "a/2")
     config = sft_config(
-        nano_folder, tmp_path / "run", steps=1, validation=ValidationSection(rollouts=path, num=2), max_pixels=192**2
+        nano_folder, tmp_path / "run", steps=1, validation=ValidationSection(rollouts=path, num=2), max_pixels=224**2
     )
     train_sft(config)
     assert read_metrics(tmp_path / "run" / "metrics.jsonl")[0]["held_out_loss"] > 0
-    assert load_model(tmp_path / "run" / "model").sizer.max_pixels == 192**2
+    assert load_model(tmp_path / "run" / "model").sizer.max_pixels == 224**2
 
 
 def checked(tmp_path, validation, **data):

@@ -128,8 +128,8 @@ def test_teacher_synthesis_is_a_run_that_ends_with_the_rollouts(nano_folder, tmp
 
 def test_rows_of_a_dataset_are_questions_too(nano_folder, tmp_path, endpoint):
     marks = task_named("marks")
-    samples = [marks.generate("train", index, 1, {"num": "2"}) for index in range(3)]
-    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=1, num=3)
+    samples = [marks.generate("train", index, 5, {"num": "2"}) for index in range(3)]
+    info = DatasetInfo(name="marks", task="marks", version=1, split="train", seed=5, num=3)
     write_dataset(tmp_path / "data", info, samples.__getitem__)
     config = config_for(nano_folder, tmp_path / "run", endpoint=endpoint, prompts={"data": tmp_path / "data", "num": 2})
     assert [sample.id for sample in questions(config.prompts)] == [sample.id for sample in samples[:2]]

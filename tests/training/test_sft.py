@@ -210,10 +210,10 @@ def test_guiding_a_layer_or_heads_that_are_not_there_is_refused(nano_folder, tmp
 def test_protocol_and_image_size_are_the_configs_where_it_gives_them_and_else_the_models(nano, nano_folder, tmp_path):
     for loaded in (nano, read_frame(nano_folder)):
         assert adjusted(loaded, sft_config("", tmp_path, steps=1)) == loaded
-        other = adjusted(loaded, sft_config("", tmp_path, steps=1, protocol="json", max_pixels=192**2))
+        other = adjusted(loaded, sft_config("", tmp_path, steps=1, protocol="json", max_pixels=224**2))
         episode = episode_of(other)
         assert other.protocol == episode.protocol.name == "json"
-        assert episode.sizer == replace(loaded.sizer, max_pixels=192**2)
+        assert episode.sizer == replace(loaded.sizer, max_pixels=224**2)
     with pytest.raises(InputError, match="got 'morse'"):
         episode_of(adjusted(nano, sft_config("", tmp_path, steps=1, protocol="morse")))
 

@@ -54,8 +54,8 @@ def kind_of(path):
     """The name of a file begins with that of its stage; those of fine-tuning have others."""
     kinds = {
         "0-see": SeeingConfig,
-        "9-reflect": RejectionConfig,
-        "10-reinforce": GrpoConfig,
+        "6-reflect": RejectionConfig,
+        "7-reinforce": GrpoConfig,
         "rejection": RejectionConfig,
         "synthesis": RejectionConfig,
         "grpo": GrpoConfig,
