@@ -118,10 +118,14 @@ class Learner:
 
 
 def adjusted(loaded: SpokenT, config: SftConfig | GrpoConfig | RejectionConfig) -> SpokenT:
-    """`loaded` in the protocol, and with the limit of an image's size, that `config` gives in place of its own."""
+    """`loaded` in the protocol, and with the limit of an image's size, that `config` gives in place of its own.
+
+    Raises:
+        InputError: `config.max_pixels` is below what the model's smallest image has.
+    """
     protocol = getattr(config, "protocol", None) or loaded.protocol  # GRPO keeps the checkpoint's
-    max_pixels = config.max_pixels or loaded.sizer.max_pixels
-    return replace(loaded, protocol=protocol, sizer=replace(loaded.sizer, max_pixels=max_pixels))
+    sizer = loaded.sizer.limited(config.max_pixels) if config.max_pixels else loaded.sizer
+    return replace(loaded, protocol=protocol, sizer=sizer)
 
 
 def episode_of(loaded: LoadedModel | Frame) -> EpisodeConfig:
