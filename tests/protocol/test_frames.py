@@ -29,6 +29,15 @@ def test_sizer_refuses_bounds_that_contradict_each_other():
         Sizer(min_pixels=10_000, max_pixels=5_000)
 
 
+def test_a_limit_below_the_smallest_image_is_refused_by_its_own_name():
+    sizer = Sizer(factor=32, min_pixels=45_000)
+    assert sizer.limited(50_000) == Sizer(factor=32, min_pixels=45_000, max_pixels=50_000)
+    with pytest.raises(InputError, match="max_pixels: expected at least 45000, the smallest image; got 9216"):
+        sizer.limited(96 * 96)
+    with pytest.raises(InputError, match="at least 1024"):
+        Sizer(factor=32, min_pixels=1).limited(1000)
+
+
 def test_each_frame_has_its_own_numbers_for_one_point():
     own, model = (448, 384), (224, 192)
     point = (100.0, 96.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from vilasr.tasks.static.cameras import CLEAR_OF_THINGS, CLEAR_OF_WALLS, is_free
 from vilasr.tasks.static.dots import DOT_COLORS, dot_radius, paint_dots, place_for_dot
 from vilasr.tasks.static.look import Stage
 from vilasr.tasks.static.question import by_lot
+from vilasr.tasks.static.survey import survey
 from vilasr.types import Line
 
 SOUTH = from_south()
@@ -61,6 +63,52 @@ def in_camera(camera, point):
     """(right, forward on the ground) by turning the world until the camera looks along +y."""
     offset = complex(point[0] - camera.position[0], point[1] - camera.position[1]) * np.exp(-1j * camera.yaw)
     return offset.real, offset.imag
+
+
+# --- a lesson ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_survey_tells_how_far_and_how_large_everything_is_that_it_names():
+    """Of the chair 0.5 m is told as 50 cm, of the sofa 0.9 m as 89, of the bed 2 m as 200: steps of 6 %."""
+    blocks = (
+        block("chair_1", (-0.9, -0.9), (0.5, 0.4, 0.3)),
+        block("sofa_1", (0.9, 0.3), (0.9, 0.6, 0.8)),
+        block("bed_1", (-0.3, 1.9), (2.0, 0.6, 1.4)),
+    )
+    sides = {"50 cm for the chair", "89 cm for the sofa", "200 cm for the bed"}
+    far = {"chair": (-0.9, -0.9, 0.15), "sofa": (0.9, 0.3, 0.4), "bed": (-0.3, 1.9, 0.7)}
+    answers = Counter()
+    for question in asked_often(survey, stage_of(*blocks)):
+        (told,) = question.plan.concludes
+        near, longest, found = re.split(r"(?<=[a-z])\. ", told)
+        assert {*re.findall(r"[0-9]+ cm for the [a-z]+", longest)} == sides
+        order = [each["name"].removesuffix("_1") for each in question.truth["objects"]]
+        assert [each.mark.label for each in question.plan.steps[0].marks] == order
+        if near.startswith("It is about"):  # from the camera, not along the view
+            lengths = re.findall(r"([0-9]+) cm to the ([a-z]+)", near)
+            assert [name for _, name in lengths] == order
+            for length, name in lengths:
+                assert int(length) == pytest.approx(100 * math.dist(SOUTH.position, far[name]), rel=0.03)
+        if "largest" in question.text:
+            assert said(question) == "bed"
+        elif "nearest to the camera" in question.text or "line of sight" in question.text:
+            assert said(question) == "chair"
+        else:  # from one of them it is to the other two
+            assert near.startswith(f"From the {order[0]} it is ")
+            assert {*question.options} == {*order[1:]}
+        assert found.endswith(f"the {said(question)}.")
+        answers["largest" if "largest" in question.text else question.text.split("nearest")[1][:6]] += 1
+    assert len(answers) == 3
+    assert min(answers.values()) > 3
+
+
+def test_a_survey_is_not_taken_where_two_are_about_as_near_and_as_large():
+    blocks = [
+        block(f"chair_{number}", (x, 0), (0.5, 0.5, 0.5), color=color)
+        for number, (x, color) in enumerate([(-1, "red"), (0, "green"), (1, "blue")], 1)
+    ]
+    assert survey(stage_of(*blocks), random.Random(0)) is None
+    assert survey(stage_of(*blocks[:2]), random.Random(0)) is None
 
 
 # --- as the camera sees it --------------------------------------------------------------------------------------------

@@ -159,6 +159,16 @@ def test_lengths_are_compared_by_saying_again_the_least_or_the_most_of_them(ques
             assert int(length[1]) == {"least": min, "most": max}[which](said_cm)
 
 
+@pytest.mark.parametrize("mistake", [False, True])
+def test_a_survey_is_demonstrated_and_drawn_like_a_question(mistake):
+    for index in range(3):
+        sample = made("survey", index)
+        rollout = play(TASK, sample, random.Random(1), EpisodeConfig(), mistake=mistake).rollout
+        assert rollout.answer == sample.answer
+        assert TASK.grade_drawing(sample, rollout).score >= 0.95
+        assert len(sample.options) == len(sample.metadata["objects"]) in (3, 4, 5)
+
+
 def test_the_dot_is_in_the_picture_where_the_metadata_says():
     sample = made("marked_point", 0)
     x, y = sample.metadata["point_px"]
@@ -192,7 +202,10 @@ def test_mixed_questions_are_of_every_type_and_kind_about_equally():
         ({"size": "2000"}, "sides of 64 to 1024 pixels.*; got '2000'"),
         ({"size": "224x"}, "got '224x'"),
         ({"kind": "garden"}, "option kind of task static: expected one of room, table, any; got 'garden'"),
-        ({"question": "maze"}, "option question of task static: expected one of left_right, .*mixed; got 'maze'"),
+        (
+            {"question": "maze"},
+            "option question of task static: expected one of left_right, .*mixed, survey; got 'maze'",
+        ),
     ],
 )
 def test_bad_options_are_refused_with_what_is_allowed(options, message):

@@ -45,6 +45,16 @@ def told(text):
             "From the clock it is 2 cm to the book, 38 cm to the cube.",
             [("2", ["book", "clock"]), ("38", ["cube"])],
         ),
+        (
+            "I see book [1, 2, 3, 4], cube [5, 6, 7, 8].\nIt is 38 cm to the book, 38 cm to the cube.\n"
+            "The least is 38 cm to the book.",
+            [("38", ["book"]), ("38", ["cube"])],
+        ),
+        (
+            "I see book [1, 2, 3, 4], clock [9, 9, 10, 10].\nFrom the clock it is 2 cm to the book.\n"
+            "The least is 2 cm to the book.",
+            [("2", ["book", "clock"])],
+        ),
         ("A [1, 2, 3, 4], B [5, 6, 7, 8].\nA 320 cm, B 90 cm: B is nearest.", [("320", ["A"]), ("90", ["B"])]),
         (
             "A [1, 2, 3, 4], B [5, 6, 7, 8].\nIt is 320 cm at A; 90 cm at B. The least is 90 cm at B.",

@@ -111,6 +111,7 @@ def test_overrides_replace_nested_values_and_bare_words_are_text(write):
         (["data.tasks=[{task='maze', options='easy'}]"], r"data\.tasks\.0\.options: expected a table; got 'easy'"),
         (["protocol=3"], r"protocol: expected a valid string"),
         (["strategy=zero3"], r"strategy: expected 'ddp' or 'fsdp2'; got 'zero3'"),
+        (["strategy=fsdp2", "compile=true"], r'compile needs whole layers: strategy = "ddp"'),
         (["lora.rank=-1"], r"lora\.rank: expected a number greater than or equal to 0; got -1"),
         (
             ["copying.weight=0.1", "matmul_attention=true", "gradient_checkpointing=true"],

@@ -103,16 +103,10 @@ def episode_config(
         chosen = with_system_prompt(chosen, system_prompt)
     if limits.max_context_tokens is None:
         limits = replace(limits, max_context_tokens=opened.max_context_tokens)
-    sizer = opened.sizer
-    if max_pixels is not None:
-        least = max(sizer.factor**2, sizer.min_pixels)
-        if max_pixels < least:
-            raise InputError("max_pixels", expected=f"at least {least}, the smallest image", got=str(max_pixels))
-        sizer = replace(sizer, max_pixels=max_pixels)
     return EpisodeConfig(
         protocol=chosen,
         style=style_named(style),
-        sizer=sizer,
+        sizer=opened.sizer if max_pixels is None else opened.sizer.limited(max_pixels),
         limits=limits,
         drawing=drawing,
         strict=strict,

@@ -7,7 +7,7 @@ are multiples of the vision tower's merged patch), and the numbers the model wri
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,13 @@ class Sizer:
                 expected="factor >= 1, factor * factor <= max_pixels and min_pixels <= max_pixels",
                 got=f"factor={self.factor}, min_pixels={self.min_pixels}, max_pixels={self.max_pixels}",
             )
+
+    def limited(self, max_pixels: int) -> Sizer:
+        """With another upper bound; raises InputError for one below what the smallest image has."""
+        least = max(self.factor**2, self.min_pixels)
+        if max_pixels < least:
+            raise InputError("max_pixels", expected=f"at least {least}, the smallest image", got=str(max_pixels))
+        return replace(self, max_pixels=max_pixels)
 
     def fit(self, size: Size) -> Size:
         """(width, height) at model size for an image of `size`; raises InputError for a side ratio over 200."""

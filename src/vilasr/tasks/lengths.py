@@ -50,7 +50,7 @@ class LengthsTask:
     """Two to four lengths, of things or of letters; option `question`: least, most, metres or mixed."""
 
     name = "lengths"
-    version = 1
+    version = 2
 
     def generate(self, split: str, index: int, seed: int, options: Mapping[str, str] = {}) -> Sample:
         """`metadata`: `lengths` in m, and `whose` they are, "to the red mug", in the order in which they are told."""
@@ -98,14 +98,14 @@ class LengthsTask:
 
 
 def _lengths(num: int, rng: random.Random) -> list[float]:
-    """`num` lengths in m that can be told apart, in any order."""
+    """`num` lengths in m that can be told apart, in any order; such as are told."""
     low, high = map(math.log, _RANGE_M)
     lengths = [math.exp(rng.uniform(low, high))]
     while len(lengths) < num:
         lengths.append(lengths[-1] * rng.uniform(*_RATIOS))
     # Not beyond what two rooms are long: then all are scaled alike.
     scale = min(1.0, _LONGEST_M / lengths[-1])
-    return [round(length * scale, 3) for length in rng.sample(lengths, num)]
+    return [int(centimetres(length * scale)) / 100 for length in rng.sample(lengths, num)]
 
 
 def _things(num: int, rng: random.Random) -> list[str]:

@@ -230,6 +230,8 @@ class SftConfig(Section):
             None: whole. The loss is the same; pointing and copying are then averaged over parts.
         gradient_checkpointing: compute the insides of layers again in the backward pass, instead of keeping them.
         strategy: how several processes (see `vilasr.training.distributed`) share the work.
+        compile: compile the layers, which takes half a minute and makes small models a third faster on a CPU; not with
+            fsdp2. The losses are the same up to rounding.
         trackers: where the metrics go beside OUT/metrics.jsonl: "tensorboard", "wandb".
         save_every, keep: a checkpoint every so many steps; the newest `keep` stay.
     """
@@ -253,6 +255,7 @@ class SftConfig(Section):
     device: str = "cpu"
     threads: int | None = Field(default=None, gt=0)
     matmul_attention: bool = False
+    compile: bool = False
     trackers: list[TrackerName] = []
     save_every: int = Field(default=200, gt=0)
     keep: int = Field(default=2, gt=0)
@@ -274,6 +277,12 @@ class SftConfig(Section):
     def _matrices_are_whole(self) -> SftConfig:
         if self.optim.hidden_lr is not None and self.strategy == "fsdp2":
             raise ValueError('optim.hidden_lr needs whole matrices: strategy = "ddp", or leave it out')
+        return self
+
+    @model_validator(mode="after")
+    def _layers_stay_whole(self) -> SftConfig:
+        if self.compile and self.strategy == "fsdp2":
+            raise ValueError('compile needs whole layers: strategy = "ddp", or leave it out')
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from vilasr.protocol import protocol_named
 from vilasr.training.attention import use_matmul_attention
 from vilasr.training.batch import cut_up
 from vilasr.training.checkpoint import flatten_optimizer, load_optimizer, write_checkpoint, write_final
+from vilasr.training.compiled import compile_layers
 from vilasr.training.distributed import ALONE, Ranks, Scorer, shard, sum_gradients, whole
 from vilasr.training.lora import adapter_weights, add_adapters, load_adapters, merged_weights, save_adapters
 from vilasr.training.optim import freeze, make_optimizer
@@ -118,10 +119,14 @@ class Learner:
 
 
 def adjusted(loaded: SpokenT, config: SftConfig | GrpoConfig | RejectionConfig) -> SpokenT:
-    """`loaded` in the protocol, and with the limit of an image's size, that `config` gives in place of its own."""
+    """`loaded` in the protocol, and with the limit of an image's size, that `config` gives in place of its own.
+
+    Raises:
+        InputError: `config.max_pixels` is below what the model's smallest image has.
+    """
     protocol = getattr(config, "protocol", None) or loaded.protocol  # GRPO keeps the checkpoint's
-    max_pixels = config.max_pixels or loaded.sizer.max_pixels
-    return replace(loaded, protocol=protocol, sizer=replace(loaded.sizer, max_pixels=max_pixels))
+    sizer = loaded.sizer.limited(config.max_pixels) if config.max_pixels else loaded.sizer
+    return replace(loaded, protocol=protocol, sizer=sizer)
 
 
 def episode_of(loaded: LoadedModel | Frame) -> EpisodeConfig:
@@ -158,6 +163,8 @@ def open_learner(config: SftConfig | GrpoConfig, ranks: Ranks, *, start: Path | 
         if start is not None:
             load_adapters(model, start)
     freeze(model, config.optim.freeze)
+    if getattr(config, "compile", False):  # GRPO samples with these layers too, in shapes of its own
+        compile_layers(model)
     scorer = Scorer(model)
     if in_pieces:
         shard(scorer, ranks, in_bf16=config.precision == "bf16")

@@ -39,23 +39,22 @@ def measured(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, list[int]]]
     `boxes` are the places of their opening brackets in `text`, in order. A length is of what its own clause names; of
     what its sentence names, where the clause names nothing; and of all that has a box, where neither does ("Its middle
     is 360 cm away"). Of a thing with several boxes the last one counts.
-    A length that was said before is left out: it is not read but copied.
+    A length that was said before of the same is left out: it is not read but copied.
 
     >>> text = "I see vase [1, 2, 3, 4], mug [5, 6, 7, 8]. It is 85 cm to the mug."
     >>> list(measured(text, [11, 29])), text.index("85")
     ([(49, [29])], 49)
     """
     things = [(thing, box) for box in boxes for thing in _things_of(text, box)]
-    said = set()
+    said: dict[str, set[int]] = {}
     for length in _LENGTH.finditer(text):
-        if length[1] in said:
-            continue  # copied, as "The least is 85 cm"
-        said.add(length[1])
         known = {thing: box for thing, box in things if box < length.start()}
         names = _named(_around(text, length.start(), _CLAUSE)) or _named(_around(text, length.start(), _SENTENCE))
-        found = [box for name in names for box in _meant(name, known)] if names else list(known.values())
-        if found:
-            yield length.start(1), sorted(set(found))
+        found = {box for name in names for box in _meant(name, known)} if names else {*known.values()}
+        before = said.setdefault(length[1], set())
+        if not found <= before:  # else it is copied, as "The least is 85 cm to the mug"
+            yield length.start(1), sorted(found)
+        before |= found
 
 
 def named_after(text: str, boxes: Sequence[int]) -> Iterator[tuple[int, int]]:

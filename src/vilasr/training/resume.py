@@ -29,6 +29,7 @@ FREE = frozenset(
         "keep",
         "micro_tokens",
         "gradient_checkpointing",
+        "compile",
         "validation",
         "trackers",
     }

@@ -17,6 +17,7 @@ from vilasr.tasks.scenes.walks import random_camera
 from vilasr.tasks.static import comparisons, numbers, points, relations
 from vilasr.tasks.static.dots import DOT_COLORS, paint_dots
 from vilasr.tasks.static.look import Stage
+from vilasr.tasks.static.survey import survey
 from vilasr.types import Sample
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ _ASKERS: dict[str, Callable[[Stage, random.Random], Question | None]] = {
 }
 """By type; None where a scene has nothing that can be asked without doubt."""
 QUESTIONS = tuple(_ASKERS)
+_LESSONS = {"survey": survey}
+LESSONS = tuple(_LESSONS)
 SCENES = {
     "room": partial(make_room_scene, num_objects=(7, 15)),
     "table": partial(make_table_scene, num_objects=(4, 10)),
 }
 
 _ALLOWED = {
-    "question": "|".join((*QUESTIONS, "mixed")),
+    "question": "|".join((*QUESTIONS, "mixed", *LESSONS)),
     "kind": "|".join((*SCENES, "any")),
     "size": SIZE_TAKES,
 }
@@ -69,7 +72,8 @@ class StaticOptions:
 class StaticTask:
     """One picture of a procedural room or table top; eleven types of question.
 
-    Options: `question` (a type; mixed: all equally), `kind` of scene (any: rooms and table tops equally), `size`.
+    Options: `question` (a type; mixed: all equally; survey: the lesson of `static.survey`), `kind` of scene (any: rooms
+    and table tops equally), `size`.
 
     Objects are asked about where they are seen well (thresholds in `scenes.sight`) and where nothing else in the scene
     has the same name; how clear an answer must be is said at the head of `relations`, `comparisons`, `points` and
@@ -141,7 +145,7 @@ def _asked(question_type: str, kind: str, renderer: Renderer, rng: random.Random
             new_camera=partial(random_camera, scene, rng, renderer.size),
             see=partial(_seen, renderer),
         )
-        question = _ASKERS[question_type](stage, rng)
+        question = (_ASKERS | _LESSONS)[question_type](stage, rng)
         if question is not None:
             return question
     raise InputError(
@@ -163,7 +167,7 @@ def read_options(pairs: tuple[tuple[str, str], ...]) -> StaticOptions:
     """The options from (key, value) pairs, with defaults for the rest; raises InputError."""
     read, default = OptionReader("static", dict(pairs), _ALLOWED), StaticOptions()
     return StaticOptions(
-        question=read.one_of("question", (*QUESTIONS, "mixed"), default.question),
+        question=read.one_of("question", (*QUESTIONS, "mixed", *LESSONS), default.question),
         kind=read.one_of("kind", (*SCENES, "any"), default.kind),
         size=read.picture_size(default.size),
     )
