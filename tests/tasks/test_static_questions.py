@@ -23,7 +23,7 @@ from vilasr.tasks.static.cameras import CLEAR_OF_THINGS, CLEAR_OF_WALLS, is_free
 from vilasr.tasks.static.dots import DOT_COLORS, dot_radius, paint_dots, place_for_dot
 from vilasr.tasks.static.look import Stage
 from vilasr.tasks.static.question import by_lot
-from vilasr.tasks.static.survey import survey
+from vilasr.tasks.static.survey import _Measured, survey
 from vilasr.types import Line
 
 SOUTH = from_south()
@@ -100,6 +100,14 @@ def test_a_survey_tells_how_far_and_how_large_everything_is_that_it_names():
         answers["largest" if "largest" in question.text else question.text.split("nearest")[1][:6]] += 1
     assert len(answers) == 3
     assert min(answers.values()) > 3
+
+
+def test_a_survey_asks_for_nothing_that_is_told_by_the_same_number():
+    """Both touch the bed: 0 cm. 26 and 30 mm are 3 cm, though the one is 1.15 times the other; 26 and 46 mm are not."""
+    for gaps, told in (((0.0, 0.0), False), ((0.026, 0.030), False), ((0.026, 0.046), True)):
+        things = tuple(block(f"{name}_1", (0, 0), (1, 1, 1)) for name in ("chair", "sofa"))
+        measured = _Measured(things=things, lengths=gaps, text="", told="", joint="to")
+        assert measured.is_clear() is told
 
 
 def test_a_survey_is_not_taken_where_two_are_about_as_near_and_as_large():

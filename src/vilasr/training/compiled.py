@@ -43,6 +43,6 @@ def _check_compiler() -> None:
         raise InputError(
             "compile",
             expected="a machine on which torch.compile works: for a CPU, with g++ and the headers of Python",
-            got=str(problem).strip().splitlines()[0],
+            got=(str(problem).strip() or repr(problem)).splitlines()[0],
             remedy="Install them (g++, python3-dev), or train with compile=false.",
         ) from problem

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vilasr.tasks.scenes.world import SceneObject
 
 STEPS = 40
+"""Lengths that are told to each power of ten."""
 
 
 def describe(thing: SceneObject) -> str:

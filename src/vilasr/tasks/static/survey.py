@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vilasr.tasks.asking.choices import letter
 from vilasr.tasks.asking.plan import Plan
-from vilasr.tasks.asking.words import joined, least, listed, measures, most
+from vilasr.tasks.asking.words import centimetres, joined, least, listed, measures, most
 from vilasr.tasks.scenes.geometry import distance
 from vilasr.tasks.static.question import Question
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vilasr.tasks.static.look import Look, Stage
 
 MARGIN = 1.15
-"""What is nearest or largest is so by this factor: less than in a question, more than lengths are told apart by."""
+"""What is nearest or largest is so by this factor, which is less than in a question, and is told by another number."""
 FEWEST, MOST = 3, 5
 """Things that are named."""
 
@@ -53,8 +53,8 @@ class _Measured:
         return sorted(range(len(self.things)), key=self.lengths.__getitem__, reverse=not self.is_least)
 
     def is_clear(self) -> bool:
-        first, second = (self.lengths[place] for place in self.ranked[:2])
-        return max(first, second) >= MARGIN * min(first, second)
+        less, more = sorted(self.lengths[place] for place in self.ranked[:2])
+        return more >= MARGIN * less and centimetres(more) != centimetres(less)
 
     def says(self, look: Look) -> str:
         return self.told.format(joined(measures(self.lengths, self._whose(look))))
