@@ -106,7 +106,7 @@ def test_a_survey_asks_for_nothing_that_is_told_by_the_same_number():
     """Both touch the bed: 0 cm. 26 and 30 mm are 3 cm, though the one is 1.15 times the other; 26 and 46 mm are not."""
     for gaps, told in (((0.0, 0.0), False), ((0.026, 0.030), False), ((0.026, 0.046), True)):
         things = tuple(block(f"{name}_1", (0, 0), (1, 1, 1)) for name in ("chair", "sofa"))
-        measured = _Measured(things=things, lengths=gaps, text="", told="", joint="to")
+        measured = _Measured(things=things, lengths=gaps, text="", told="")
         assert measured.is_clear() is told
 
 

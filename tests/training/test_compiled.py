@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sysconfig
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,8 +29,11 @@ def after_a_step(folder, out, **changes):
     return metrics, dict(learner.model.named_parameters())
 
 
+HEADERS = Path(sysconfig.get_path("include"), "Python.h")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
+@pytest.mark.skipif(not (shutil.which("g++") and HEADERS.exists()), reason="no g++, or no headers of Python")
 @pytest.mark.filterwarnings("ignore")  # of torch, while it compiles
 def test_a_compiled_model_learns_the_same_and_keeps_its_names(tmp_path):
     folder = write_tiny_model(tmp_path / "tiny", "qwen3_vl")

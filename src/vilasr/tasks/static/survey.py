@@ -36,7 +36,6 @@ class _Measured:
     Attributes:
         text: asks which of all that are named has the extreme one.
         told: "{}" stands for the lengths.
-        joint: between a length and the thing that it is of.
         is_least: the least is asked for; else the most.
     """
 
@@ -44,7 +43,6 @@ class _Measured:
     lengths: Sequence[float]
     text: str
     told: str
-    joint: str
     is_least: bool = True
 
     @property
@@ -63,7 +61,8 @@ class _Measured:
         return (least if self.is_least else most)(self.lengths, self._whose(look))
 
     def _whose(self, look: Look) -> list[str]:
-        return [f"{self.joint} the {look.phrases[thing.name]}" for thing in self.things]
+        joint = "to" if self.is_least else "for"
+        return [f"{joint} the {look.phrases[thing.name]}" for thing in self.things]
 
 
 def survey(stage: Stage, rng: random.Random) -> Question | None:
@@ -93,30 +92,20 @@ def survey(stage: Stage, rng: random.Random) -> Question | None:
 def _nearness(look: Look, named: Sequence[SceneObject], rng: random.Random) -> _Measured:
     """Along the view, from the camera, or from the first of the things."""
     first, *others = named
-    ways = {
-        "along the view": _Measured(
-            things=named,
-            lengths=[look.depth(thing) for thing in named],
-            text="Of {}, which is nearest along the line of sight?",
-            told="Along the view it is about {}.",
-            joint="to",
-        ),
-        "from the camera": _Measured(
-            things=named,
-            lengths=[look.range(thing) for thing in named],
-            text="Of {}, which is nearest to the camera?",
-            told="It is about {}.",
-            joint="to",
-        ),
-        "from a thing": _Measured(
-            things=others,
-            lengths=[distance(thing.box, first.box) for thing in others],
-            text=f"Of {{}}, which is nearest to the {look.phrases[first.name]}?",
-            told=f"From the {look.phrases[first.name]} it is {{}}.",
-            joint="to",
-        ),
-    }
-    return ways[rng.choice([*ways])]
+    anchor = look.phrases[first.name]
+    things, measure, text, told = rng.choice(
+        (
+            (named, look.depth, "Of {}, which is nearest along the line of sight?", "Along the view it is about {}."),
+            (named, look.range, "Of {}, which is nearest to the camera?", "It is about {}."),
+            (
+                others,
+                lambda thing: distance(thing.box, first.box),
+                f"Of {{}}, which is nearest to the {anchor}?",
+                f"From the {anchor} it is {{}}.",
+            ),
+        )
+    )
+    return _Measured(things=things, lengths=[measure(thing) for thing in things], text=text, told=told)
 
 
 def _sizes(named: Sequence[SceneObject]) -> _Measured:
@@ -125,6 +114,5 @@ def _sizes(named: Sequence[SceneObject]) -> _Measured:
         lengths=[thing.box.longest for thing in named],
         text="Of {}, which is the largest by its longest side?",
         told="The longest sides are {}.",
-        joint="for",
         is_least=False,
     )

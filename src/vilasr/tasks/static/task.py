@@ -137,6 +137,7 @@ def _asked(question_type: str, kind: str, renderer: Renderer, rng: random.Random
     Raises:
         InputError: there is none: in pictures of a few rows, or of a few columns, nothing is seen well.
     """
+    ask = (_ASKERS | _LESSONS)[question_type]
     for _ in range(_MAX_SCENES):
         scene = SCENES[kind](rng)
         stage = Stage(
@@ -145,7 +146,7 @@ def _asked(question_type: str, kind: str, renderer: Renderer, rng: random.Random
             new_camera=partial(random_camera, scene, rng, renderer.size),
             see=partial(_seen, renderer),
         )
-        question = (_ASKERS | _LESSONS)[question_type](stage, rng)
+        question = ask(stage, rng)
         if question is not None:
             return question
     raise InputError(
